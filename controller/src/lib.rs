@@ -1,0 +1,1 @@
+//! Weirkeeper: the shell around `weirkeeper-core`.

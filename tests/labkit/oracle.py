@@ -29,8 +29,8 @@ def read(where):
         "sink_received": _sum(sink, "records"),
         "violations": _sum(enrich, "violations"),
         "parallelism": enrich[0]["parallelism"] if enrich else None,
-        "attempt": enrich[0]["attempt"] if enrich else None,
-        "opened_at_ms": enrich[0]["openedAt"] if enrich else None,
+        "attempt": max(report["attempt"] for report in enrich) if enrich else None,
+        "opened_at_ms": max(report["openedAt"] for report in enrich) if enrich else None,
     }
     figures["backlog"] = _minus(figures["arrived"], figures["emitted"])
     figures["in_flight"] = _minus(figures["emitted"], figures["processed"])
@@ -80,12 +80,16 @@ def _emitted(reports):
 
 
 def _latest(reports, vertex):
-    """The reports of the newest attempt, empty unless every subtask of it has reported."""
+    """The reports of the newest start, empty unless every subtask of it has reported.
+
+    Attempt numbers do not tell starts apart: Flink counts them per subtask, and a subtask that was not
+    there before a rescale begins at 0.
+    """
     mine = sorted((r for r in reports if r["vertex"] == vertex), key=lambda r: r["openedAt"])
     if not mine:
         return []
     last = mine[-1]
-    same = [r for r in mine if all(r[key] == last[key] for key in ("job", "attempt", "parallelism"))]
+    same = [r for r in mine if all(r[key] == last[key] for key in ("job", "restored", "parallelism"))]
     return same if len(same) == last["parallelism"] else []
 
 

@@ -45,7 +45,7 @@ final class CountingSink extends DiscardingSink<Order> implements SupportsWriter
         private final Report report;
 
         Writer(WriterInitContext context, long count) {
-            tally = new Tally("sink", context.getJobInfo(), context.getTaskInfo(), count, 0);
+            tally = new Tally("sink", context.getJobInfo(), context.getTaskInfo(), context.getRestoredCheckpointId(), count, 0);
             report = tally.report(options.control);
         }
 

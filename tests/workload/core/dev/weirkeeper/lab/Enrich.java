@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package dev.weirkeeper.lab;
 
+import java.util.OptionalLong;
 import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.state.MapState;
@@ -46,8 +48,9 @@ final class Enrich extends KeyedProcessFunction<Integer, Order, Order> implement
             records += part[0];
             violations += part[1];
         }
-        tally = new Tally(
-                "enrich", getRuntimeContext().getJobInfo(), getRuntimeContext().getTaskInfo(), records, violations);
+        RuntimeContext runtime = getRuntimeContext();
+        OptionalLong restored = context.getRestoredCheckpointId();
+        tally = new Tally("enrich", runtime.getJobInfo(), runtime.getTaskInfo(), restored, records, violations);
     }
 
     @Override

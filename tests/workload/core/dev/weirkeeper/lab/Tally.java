@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package dev.weirkeeper.lab;
 
+import java.util.OptionalLong;
 import org.apache.flink.api.common.JobInfo;
 import org.apache.flink.api.common.TaskInfo;
 
@@ -11,12 +12,14 @@ final class Tally {
     private volatile long records;
     private volatile long violations;
 
-    Tally(String vertex, JobInfo job, TaskInfo task, long records, long violations) {
+    /** @param restored the checkpoint it started from: the one figure that all subtasks of a start share */
+    Tally(String vertex, JobInfo job, TaskInfo task, OptionalLong restored, long records, long violations) {
         this.records = records;
         this.violations = violations;
         this.file = vertex + "-" + task.getIndexOfThisSubtask() + ".json";
         this.head = "{\"vertex\":\"" + vertex + "\",\"job\":\"" + job.getJobId()
                 + "\",\"openedAt\":" + System.currentTimeMillis()
+                + ",\"restored\":" + restored.orElse(0)
                 + ",\"attempt\":" + task.getAttemptNumber()
                 + ",\"subtask\":" + task.getIndexOfThisSubtask()
                 + ",\"parallelism\":" + task.getNumberOfParallelSubtasks();

@@ -11,6 +11,7 @@ pub mod observation;
 pub mod policy;
 pub mod reason;
 mod reason_text;
+pub mod select;
 pub mod series;
 pub mod state;
 pub mod units;

@@ -68,6 +68,7 @@ def _fetch(command):
     command.add_argument("--flink", action="append", help=f"a version: {', '.join(versions.FLINKS)}, 2.x, 1.20; repeatable")
     command.add_argument("--kafka", action="store_true", help="the broker and the connectors too")
     command.add_argument("--all", action="store_true", help="both Flink versions and Kafka")
+    command.add_argument("--check-system", action="store_true", help="only name what the machine lacks for it (exit 3)")
     command.add_argument("--check", action="store_true", help="download nothing; exit 3 if a part is missing")
 
 

@@ -4,7 +4,7 @@
 import json
 import time
 
-from . import cache, cluster, console, control, fetch_flink, fetch_kafka, jobs, oracle as truth, processes, rest, versions
+from . import cache, cluster, console, control, fetch_flink, fetch_kafka, jobs, oracle as truth, processes, rest, system, versions
 from .errors import LabError, MissingError
 
 
@@ -13,9 +13,23 @@ def fetch(args):
     flinks = [versions.flink(name) for name in names]
     kafka = args.kafka or args.all
     if args.check:
-        return _check(flinks, kafka)
-    if any(not cache.is_complete(fetch_flink.part_name(flink)) for flink in flinks) or kafka:
+        _check(flinks, kafka)
+    else:
         _require_for(flinks, kafka)
+        if args.check_system:
+            return
+        _install(flinks, kafka)
+    console.result(args, {"cache": str(cache.root()), "missing": []}, f"everything asked for is in {cache.root()}")
+
+
+def _require_for(flinks, kafka):
+    """What is missing on the machine for what is missing in the cache."""
+    pip = any(not cache.is_complete(fetch_flink.part_name(flink)) for flink in flinks)
+    maven = kafka and not all(fetch_kafka.is_complete(flink) for flink in versions.FLINKS.values())
+    system.require(pip=pip, maven=maven)
+
+
+def _install(flinks, kafka):
     cache.root().mkdir(parents=True, exist_ok=True)
     for flink in flinks:
         fetch_flink.fetch(flink)
@@ -23,15 +37,6 @@ def fetch(args):
         fetch_kafka.fetch_broker()
         for flink in versions.FLINKS.values():
             fetch_kafka.fetch_connector(flink)
-    console.result(args, {"cache": str(cache.root()), "missing": []}, f"everything asked for is in {cache.root()}")
-
-
-def _require_for(flinks, kafka):
-    from . import system
-
-    pip = any(not cache.is_complete(fetch_flink.part_name(flink)) for flink in flinks)
-    maven = kafka and not all(fetch_kafka.is_complete(flink) for flink in versions.FLINKS.values())
-    system.require(pip=pip, maven=maven)
 
 
 def _check(flinks, kafka):

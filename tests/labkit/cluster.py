@@ -84,6 +84,15 @@ def start_taskmanager(record):
     return process
 
 
+def index_of(record, resource_id):
+    """Its place among the living TaskManagers."""
+    _forget_dead(record)
+    for index, process in enumerate(record["processes"]["taskmanagers"]):
+        if process["resource_id"] == resource_id:
+            return index
+    raise LabError(f"TaskManager {resource_id} is not one that the lab started, or it is dead")
+
+
 def kill_taskmanager(record, index):
     """kill -9 of one of the living TaskManagers. Returns what it was."""
     _forget_dead(record)

@@ -135,8 +135,19 @@ def rescale(args):
 
 
 def kill_taskmanager(args):
-    killed = cluster.kill_taskmanager(_cluster(args), args.index)
+    record = _cluster(args)
+    index = _index_of_host(record, args.of) if args.of else args.index
+    killed = cluster.kill_taskmanager(record, index)
     console.result(args, killed, f"killed {killed['resource_id']} (pid {killed['pid']})")
+
+
+def _index_of_host(record, name):
+    """Where the first subtask of enrich runs: killing any other TaskManager may leave the job untouched."""
+    job = rest.running_job(record["url"], name)
+    if job is None:
+        raise LabError(f"no running job {name!r} on {record['url']}")
+    host = jobs.host_of(record["url"], job["jid"], "enrich")
+    return cluster.index_of(record, host)
 
 
 def start_taskmanager(args):

@@ -82,8 +82,11 @@ def short_name(vertex):
     return "sink" if "Writer" in vertex else vertex
 
 
-def checkpoint(url, job_id):
-    rest.call(f"{url}/jobs/{job_id}/checkpoints", "POST", {"checkpointType": "CONFIGURED"})
+def host_of(url, job_id, vertex_name):
+    """The TaskManager of the vertex's first subtask."""
+    vertices = rest.call(f"{url}/jobs/{job_id}")["vertices"]
+    vertex = next(v for v in vertices if v["name"] == vertex_name)
+    return rest.call(f"{url}/jobs/{job_id}/vertices/{vertex['id']}")["subtasks"][0]["taskmanager-id"]
 
 
 def wait_parallelism(url, job_id, wanted, timeout):

@@ -76,7 +76,7 @@ def _up(command):
     command.add_argument("--flink", default=versions.DEFAULT_FLINK, help="default: %(default)s")
     command.add_argument("--taskmanagers", type=_at_least(0), default=2, metavar="K", help="default: %(default)s")
     command.add_argument("--slots", type=_at_least(1), default=2, metavar="S", help="per TaskManager (default: %(default)s)")
-    command.add_argument("--port", type=_at_least(0), default=cluster.DEFAULT_PORT, help="default: %(default)s; 0: a free one")
+    command.add_argument("--port", type=_port, default=cluster.DEFAULT_PORT, help="default: %(default)s; 0: a free one")
     command.add_argument("--defaults", action="store_true", help="leave Flink's defaults instead of settings for quick tests")
     command.add_argument("--conf", action="append", default=[], metavar="KEY=VALUE", type=_pair, help="a Flink option; repeatable")
 
@@ -149,6 +149,12 @@ def _pair(text):
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
     return key, value
+
+
+def _port(text):
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
+    return int(text)
 
 
 def _at_least(lowest):

@@ -26,6 +26,7 @@ STATUS_SECONDS = 15
 # Weirkeeper's own listening port, when it is free.
 LISTEN_PORT = 8090
 STOP_TIMEOUT = 10
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 POLICY = """\
 apiVersion: weirkeeper.dev/v1
@@ -69,6 +70,8 @@ def run(args):
         except KeyboardInterrupt:
             console.say("stopping")
             return 0
+        finally:
+            _ignore_signals()  # a second Ctrl-C must not leave Flink behind
 
 
 def build():
@@ -141,7 +144,7 @@ def _watch(command, where, limit):
     try:
         code = process.wait(limit)
         console.say(f"weirkeeper ended by itself (exit {code})")
-        return code
+        return code or 1
     except subprocess.TimeoutExpired:
         console.say("the time is up; stopping")
         return 0
@@ -183,6 +186,11 @@ def _books(where, rate):
     return f"{rate} records/s arrive; enrich runs {parallelism} wide; {max(0, waiting)} records wait"
 
 
+def _ignore_signals():
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextlib.contextmanager
 def _signals_as_interrupt():
     """A terminal that closes, or a plain kill, must clean up as Ctrl-C does."""
@@ -190,7 +198,7 @@ def _signals_as_interrupt():
     def interrupt(number, frame):
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, interrupt) for number in STOPS}
     try:
         yield
     finally:

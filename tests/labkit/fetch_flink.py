@@ -47,7 +47,7 @@ def _build(flink, folder):
 
 def _download(flink, work):
     console.say(f"fetching Flink {flink.version}, about {flink.download_mb} MB")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "apache-flink-libraries"]
     command += ["--no-cache-dir", "--dest", str(work), f"apache-flink-libraries=={flink.version}"]
     console.run(command, f"fetching Flink {flink.version}", watched=work, env={**os.environ, "TMPDIR": str(work)})
     return next(work.glob("apache_flink_libraries-*.tar.gz"))

@@ -1,1 +1,3 @@
 //! Weirkeeper: the shell around `weirkeeper-core`.
+
+pub mod flink;

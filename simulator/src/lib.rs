@@ -1,1 +1,3 @@
-//! stand-in
+//! Pretends to be Flink, so that Weirkeeper can be tried without a cluster.
+
+pub mod fleet;

@@ -1,0 +1,336 @@
+//! Samples of vertices: counters out of `GET /jobs/:id`, and what only the subtasks' metrics tell.
+
+use super::answers::{Metric, VertexDetails};
+use super::graph::is_live;
+use super::job::{Attempt, VertexMemory};
+use super::names::{self, VertexNames, suffix};
+use super::reading::{Reader, Skip};
+use super::series::{Owner, Samples};
+use std::collections::BTreeMap;
+use weirkeeper_core::job::JobGraph;
+use weirkeeper_core::series::{Agg, name};
+use weirkeeper_core::units::Timestamp;
+
+/// Vertices whose subtasks' metrics are read in one cycle; of more, some in each cycle.
+const MAX_READS: usize = 20;
+/// Where calls are saved, a vertex that is not busy is read in every fourth cycle.
+const IDLE_EVERY: u64 = 4;
+/// From this share of busy time on, one hot subtask may hide in a vertex's mean.
+const WORTH_A_LOOK: f64 = 0.5;
+/// After a rescale REST still serves what the former subtask of the same index last said. Measured: 1 to 3 s; longer
+/// only for names that the new one never reports.
+const SETTLE_MS: i64 = 10_000;
+/// Clocks of two machines and the rounding of accumulated times.
+const CLOCK_SLACK: f64 = 1.05;
+const CLOCK_SLACK_MS: f64 = 2_000.0;
+
+/// Task metrics that are read with aggregation. Spelled as in `GET .../subtasks/metrics`.
+const TASK: [&str; 6] = [
+    "accumulateBusyTimeMs",
+    "busyTimeMsPerSecond",
+    "backPressuredTimeMsPerSecond",
+    "numRecordsInPerSecond",
+    "numRecordsOutPerSecond",
+    "Shuffle.Netty.Input.Buffers.inPoolUsage",
+];
+/// The same where many jobs are read: the averages lag by a minute and cost memory, so the counters must do.
+const TASK_THRIFTY: [&str; 1] = ["accumulateBusyTimeMs"];
+
+/// Counters of one vertex, if they are its own: see [`is_possible`].
+pub fn counters(
+    reader: &mut Reader<'_>,
+    samples: &mut Samples<'_>,
+    graph: &JobGraph,
+    memory: &mut VertexMemory,
+    (v, details): (usize, &VertexDetails),
+    now: Option<i64>,
+) {
+    memory.own = false;
+    if !is_live(details) {
+        return;
+    }
+    let label = &graph.vertices[v].name;
+    let Some(m) = &details.metrics else { return reader.note(format!("no counters of {label}")) };
+    let parts = [m.accumulated_busy_time.0, m.accumulated_idle_time.0, m.accumulated_backpressured_time.0];
+    let clock = parts.iter().copied().sum::<Option<f64>>();
+    let subtasks = details.parallelism.0.unwrap_or(1.0);
+    match clock {
+        None => reader.note(format!("no busy time of {label}")),
+        Some(clock) if !is_possible(clock, details.start_time.instant(), now, subtasks) => {
+            return reader.note(format!("figures of {label} are those of its former attempt"));
+        }
+        Some(clock) => tick(reader, memory, label, (clock, m.accumulated_busy_time.0), now),
+    }
+    memory.own = true;
+    memory.emitted = m.write_records.0.is_some_and(|n| n > 0.0);
+    let sum = Some(Agg::Sum);
+    for (name, value) in [name::BUSY_TOTAL, name::IDLE_TOTAL, name::BACKPRESSURED_TOTAL].into_iter().zip(parts) {
+        samples.push(name, Owner::Vertex(v), sum, value);
+    }
+    if !graph.is_source(v) {
+        samples.push(name::RECORDS_IN, Owner::Vertex(v), sum, m.read_records.0);
+    }
+    if graph.outputs(v).next().is_some() {
+        samples.push(name::RECORDS_OUT, Owner::Vertex(v), sum, m.write_records.0);
+    }
+}
+
+/// Busy, idle and backpressured time together cannot exceed what has passed since the vertex was started: else they
+/// are what REST remembers of the attempt before.
+fn is_possible(clock: f64, start: Option<i64>, now: Option<i64>, subtasks: f64) -> bool {
+    let (Some(start), Some(now)) = (start, now) else { return true };
+    clock <= ((now - start) as f64 * CLOCK_SLACK + CLOCK_SLACK_MS) * subtasks
+}
+
+/// The accumulated times are a clock of when Flink took the figures. One that stands still means frozen metrics.
+fn tick(
+    reader: &mut Reader<'_>,
+    memory: &mut VertexMemory,
+    label: &str,
+    (clock, busy): (f64, Option<f64>),
+    now: Option<i64>,
+) {
+    let Some(now) = now else { return };
+    let explained = i64::try_from(reader.cluster.fetch_interval.0).unwrap_or(i64::MAX).saturating_add(5_000);
+    match memory.clock {
+        Some((last, moved)) if clock == last => {
+            if now - moved > explained {
+                reader.note(format!("figures of {label} have not moved for {} s", (now - moved) / 1_000));
+            }
+        }
+        last => {
+            let busy_before = memory.busy_total;
+            if let (Some((last, _)), Some(before), Some(busy)) = (last, busy_before, busy)
+                && clock > last
+            {
+                memory.busy = (busy - before) / (clock - last);
+            }
+            memory.clock = Some((clock, now));
+            memory.busy_total = busy;
+        }
+    }
+}
+
+/// Which vertices' subtasks to ask this time: sources always, the others as the bounds allow, busy ones first.
+pub fn choose(graph: &JobGraph, attempt: &Attempt, turn: u64, thrifty: bool) -> Vec<usize> {
+    let n = graph.vertices.len();
+    let rotate = |i: &usize| (i + n - (turn as usize * MAX_READS) % n.max(1)) % n.max(1);
+    let own = |i: &usize| attempt.vertices.get(*i).is_some_and(|m| m.own);
+    let busy = |i: usize| attempt.vertices.get(i).is_some_and(|m| m.busy > WORTH_A_LOOK);
+    let due = |i: &usize| graph.is_source(*i) || !thrifty || busy(*i) || (turn + *i as u64).is_multiple_of(IDLE_EVERY);
+    let mut chosen: Vec<usize> = (0..n).filter(own).filter(due).collect();
+    chosen.sort_by_key(|i| (!graph.is_source(*i), !busy(*i), rotate(i)));
+    chosen.truncate(MAX_READS);
+    chosen
+}
+
+/// Reads the subtasks' metrics of one vertex.
+pub async fn subtasks(
+    reader: &mut Reader<'_>,
+    samples: &mut Samples<'_>,
+    graph: &JobGraph,
+    memory: &mut VertexMemory,
+    (v, details): (usize, &VertexDetails),
+    now: Option<i64>,
+) -> Result<(), Skip> {
+    let source = graph.is_source(v);
+    let settled = is_settled(reader, details, now);
+    if source || graph.outputs(v).next().is_none() {
+        read_names(reader, graph, memory, v, settled).await?;
+    }
+    let answer = ask(reader, graph, memory, v).await?;
+    let label = &graph.vertices[v].name;
+    if answer.is_empty() {
+        reader.note(format!("no metrics of the subtasks of {label}"));
+        return Ok(());
+    }
+    task_samples(samples, v, details, &answer, now);
+    if !settled {
+        reader.note(format!("operator metrics of {label}: not yet those of this attempt"));
+        return Ok(());
+    }
+    operator_samples(samples, graph, memory, v, &answer);
+    Ok(())
+}
+
+/// Long enough after its start that REST has heard of the present attempt.
+fn is_settled(reader: &Reader<'_>, details: &VertexDetails, now: Option<i64>) -> bool {
+    let fetch = i64::try_from(reader.cluster.fetch_interval.0).unwrap_or(i64::MAX).saturating_add(2_000);
+    match (now, details.start_time.instant()) {
+        (Some(now), Some(start)) => now - start >= SETTLE_MS.max(fetch),
+        _ => false,
+    }
+}
+
+/// The names are read once when the attempt is young and once when it has settled: Kafka's appear late, and until then
+/// some are those of the attempt before.
+async fn read_names(
+    reader: &mut Reader<'_>,
+    graph: &JobGraph,
+    memory: &mut VertexMemory,
+    v: usize,
+    settled: bool,
+) -> Result<(), Skip> {
+    let stale = settled && !memory.names_settled && graph.is_source(v);
+    if memory.names.is_some() && !stale && !memory.names_outgrown {
+        return Ok(());
+    }
+    let vertex = &graph.vertices[v];
+    let path = format!("/vertices/{}/subtasks/metrics", vertex.id);
+    let list: Option<Vec<Metric>> = reader.want(&format!("metric names of {}", vertex.name), &path).await?;
+    let Some(list) = list.filter(|l| !l.is_empty()) else { return Ok(()) };
+    let list: Vec<String> = list.into_iter().map(|m| m.id).collect();
+    memory.names = Some(match graph.is_source(v) {
+        true => with_output(names::pick(&list, &suffix::OF_SOURCE), &list, graph, v),
+        false => names::pick(&list, &[suffix::SEND_TIME]),
+    });
+    memory.names_settled = settled;
+    memory.names_outgrown = false;
+    Ok(())
+}
+
+/// A source that sends nothing to another vertex (its sink is chained to it) counts only within its chain.
+fn with_output(mut found: VertexNames, list: &[String], graph: &JobGraph, v: usize) -> VertexNames {
+    if graph.outputs(v).next().is_none() {
+        let scope = found.wanted.first().and_then(|(n, _)| n.split_once('.')).map(|(op, _)| op.to_owned());
+        let name = scope.map(|op| format!("{op}.{}", suffix::OPERATOR_OUT)).filter(|n| list.contains(n));
+        found.wanted.extend(name.map(|n| (n, suffix::OPERATOR_OUT)));
+    }
+    found
+}
+
+async fn ask(
+    reader: &mut Reader<'_>,
+    graph: &JobGraph,
+    memory: &VertexMemory,
+    v: usize,
+) -> Result<BTreeMap<String, Metric>, Skip> {
+    let vertex = &graph.vertices[v];
+    let base = format!("/vertices/{}/subtasks/metrics?agg=min,max,sum,avg&get=", vertex.id);
+    let task: &[&str] = if reader.cluster.thrifty { &TASK_THRIFTY } else { &TASK };
+    let operators = memory.names.iter().flat_map(|n| &n.wanted).map(|(n, _)| n.as_str());
+    let all = task.iter().copied().chain(operators);
+    let mut out = BTreeMap::new();
+    for list in names::chunks(all, reader.room(&base)) {
+        let what = format!("metrics of {}", vertex.name);
+        let answer: Option<Vec<Metric>> = reader.want(&what, &format!("{base}{list}")).await?;
+        out.extend(answer.into_iter().flatten().map(|m| (m.id.clone(), m)));
+    }
+    Ok(out)
+}
+
+fn task_samples(
+    samples: &mut Samples<'_>,
+    v: usize,
+    details: &VertexDetails,
+    answer: &BTreeMap<String, Metric>,
+    now: Option<i64>,
+) {
+    let mut put = |name, agg, value| samples.push(name, Owner::Vertex(v), Some(agg), value);
+    if let Some(m) = answer.get(TASK[0]) {
+        let own = |t: &f64| is_possible(*t, details.start_time.instant(), now, 1.0);
+        put(name::BUSY_TOTAL, Agg::Max, m.max.0.filter(own));
+        put(name::BUSY_TOTAL, Agg::Min, m.min.0.filter(own));
+    }
+    if let Some(m) = answer.get(TASK[1]) {
+        put(name::BUSY_RATE, Agg::Avg, m.avg.0);
+        put(name::BUSY_RATE, Agg::Max, m.max.0);
+    }
+    let rest = [
+        (TASK[2], name::BACKPRESSURED_RATE, Agg::Avg),
+        (TASK[3], name::RECORDS_IN_RATE, Agg::Sum),
+        (TASK[4], name::RECORDS_OUT_RATE, Agg::Sum),
+        (TASK[5], name::IN_POOL_USAGE, Agg::Avg),
+    ];
+    for (flink, name, agg) in rest {
+        put(name, agg, answer.get(flink).and_then(|m| if agg == Agg::Sum { m.sum.0 } else { m.avg.0 }));
+    }
+}
+
+/// How each operator metric becomes a series. Several operators of one vertex are added up or the worst is taken.
+const OPERATOR: [(&str, &str, Agg); 9] = [
+    (suffix::PENDING, name::PENDING, Agg::Sum),
+    (suffix::EMIT_LAG, name::EMIT_LAG, Agg::Max),
+    (suffix::EMIT_LAG, name::EMIT_LAG, Agg::Avg),
+    (suffix::WATERMARK_LAG, name::WATERMARK_LAG, Agg::Max),
+    (suffix::SOURCE_IDLE, name::SOURCE_IDLE, Agg::Min),
+    (suffix::ASSIGNED, name::ASSIGNED_PARTITIONS, Agg::Sum),
+    (suffix::CONNECTIONS, name::CONNECTION_COUNT, Agg::Sum),
+    (suffix::COMMITS_FAILED, name::COMMITS_FAILED, Agg::Sum),
+    (suffix::SEND_TIME, name::SEND_TIME, Agg::Avg),
+];
+
+fn operator_samples(
+    samples: &mut Samples<'_>,
+    graph: &JobGraph,
+    memory: &mut VertexMemory,
+    v: usize,
+    answer: &BTreeMap<String, Metric>,
+) {
+    let Some(found) = memory.names.clone() else { return };
+    let values = |suffix: &str, agg: Agg| -> Option<f64> {
+        let metrics = found.wanted.iter().filter(|(_, s)| *s == suffix).filter_map(|(n, _)| answer.get(n));
+        metrics.filter_map(|m| pick(m, agg)).filter(|x| *x >= 0.0).reduce(|a, b| combine(agg, a, b))
+    };
+    let chained_out = values(suffix::OPERATOR_OUT, Agg::Sum);
+    if graph.outputs(v).next().is_none() && graph.is_source(v) {
+        samples.push(name::RECORDS_OUT, Owner::Vertex(v), Some(Agg::Sum), chained_out);
+    }
+    let emitted = memory.emitted || chained_out.is_some_and(|n| n > 0.0);
+    for (suffix, name, agg) in OPERATOR {
+        // These two a new attempt reports only once records flow; until then REST serves the old one's for ever.
+        let waits = graph.is_source(v) && matches!(suffix, suffix::PENDING | suffix::EMIT_LAG);
+        if !waits || emitted {
+            samples.push(name, Owner::Vertex(v), Some(agg), values(suffix, agg));
+        }
+    }
+    if let Some(drift) = drift(&found, answer) {
+        samples.push_signed(name::ALIGNMENT_DRIFT, Owner::Vertex(v), Some(Agg::Max), drift);
+    }
+    partitions(memory, &found, values(suffix::ASSIGNED, Agg::Sum));
+}
+
+fn drift(found: &VertexNames, answer: &BTreeMap<String, Metric>) -> Option<f64> {
+    let names = found.wanted.iter().filter(|(_, s)| *s == suffix::ALIGNMENT_DRIFT);
+    names.filter_map(|(n, _)| answer.get(n)?.max.0).reduce(f64::max)
+}
+
+fn pick(m: &Metric, agg: Agg) -> Option<f64> {
+    match agg {
+        Agg::Min => m.min.0,
+        Agg::Max => m.max.0,
+        Agg::Avg | Agg::Skew => m.avg.0,
+        Agg::Sum => m.sum.0,
+    }
+}
+
+fn combine(agg: Agg, a: f64, b: f64) -> f64 {
+    match agg {
+        Agg::Sum => a + b,
+        Agg::Min => a.min(b),
+        Agg::Max | Agg::Avg | Agg::Skew => a.max(b),
+    }
+}
+
+/// Partitions of a Kafka source: the union of those that the names speak of, else the sum of those assigned, which was
+/// seen too low just after a rescale and is never believed to have shrunk. A sum above the union means that new ones
+/// were discovered: the names are read again.
+fn partitions(memory: &mut VertexMemory, found: &VertexNames, assigned: Option<f64>) {
+    let assigned = assigned.filter(|n| *n >= 1.0 && *n < 1e6).map(|n| n as u32);
+    memory.names_outgrown = assigned > found.partitions && found.partitions.is_some() && memory.names_settled;
+    let told = found.partitions.max(assigned);
+    if memory.names_settled {
+        memory.partitions = told.max(memory.partitions);
+    }
+}
+
+/// The latest time at which a subtask of a vertex came to run, from the detail of its subtasks.
+pub fn ran_since(answer: &super::answers::SubtasksAnswer) -> Option<Timestamp> {
+    let now = answer.now.instant()?;
+    let since = |s: &super::answers::SubtaskEntry| match s.durations.as_ref().and_then(|d| d.get("RUNNING")?.count()) {
+        Some(ran) => Some(now - i64::try_from(ran).ok()?),
+        None => s.start_time.instant(),
+    };
+    let all: Option<Vec<i64>> = answer.subtasks.iter().map(since).collect();
+    all?.into_iter().max().map(Timestamp)
+}

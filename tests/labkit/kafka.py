@@ -95,7 +95,8 @@ def _tool(flink, *words):
     except subprocess.TimeoutExpired:
         raise LabError(f"the broker did not answer within {TOOL_TIMEOUT} s: {' '.join(words)}") from None
     if shown.returncode != 0:
-        raise LabError(f"the broker refuses {' '.join(words)}: {shown.stderr.strip()[-1000:]}")
+        hint = "; choose a new name" if "already exists" in shown.stderr else ""
+        raise LabError(f"the broker refuses {' '.join(words)}: {shown.stderr.strip()[-1000:]}{hint}")
     return shown.stdout
 
 

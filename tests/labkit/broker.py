@@ -21,6 +21,12 @@ def folder_of(cluster_folder):
     return cluster_folder.with_name(cluster_folder.name + ".broker")
 
 
+def names():
+    """The clusters beside which a broker was started, whether they are up or not."""
+    folder = cache.root() / "lab"
+    return [path.parent.stem for path in folder.glob("*.broker/broker.json")]
+
+
 def load(folder):
     try:
         return json.loads((folder / "broker.json").read_text())

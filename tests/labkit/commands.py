@@ -197,7 +197,7 @@ def down(args):
 
     folders = [cluster.folder_of(args.name, args.dir)]
     if args.all:
-        folders = [cluster.folder_of(name) for name in cluster.names()]
+        folders = [cluster.folder_of(name) for name in {*cluster.names(), *brokers.names()}]
     stopped = []
     for folder in folders:
         if (folder / "cluster.json").is_file():

@@ -21,7 +21,7 @@ impl fmt::Display for RunId {
 }
 
 /// Fencing token: rises with every action on a job. The executor refuses one lower than it has seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Token(pub u64);
 

@@ -1,11 +1,13 @@
 //! State: what a fold of the events gives.
 
-use crate::decision::Decision;
+use crate::event::{KillSwitch, PauseScope};
 use crate::job::JobKey;
+use crate::memory::JobMemory;
 use crate::policy::Policy;
 use crate::units::{Millis, Timestamp};
+use crate::view::JobView;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What the core is told by whoever runs it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,23 +24,43 @@ pub struct Config {
 
 /// Version of what is stored.
 pub const STORED_VERSION: u32 = 1;
+/// Jobs remembered: those longest unseen go first.
+pub const MAX_JOBS: usize = 10_000;
+
+/// A pause.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Job name; absent: all.
+    pub job: Option<String>,
+    /// Absent: everything.
+    pub only: Option<PauseScope>,
+    /// Absent: until resumed.
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub by: String,
+}
 
 /// What must survive of the fleet.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FleetMemory {
     /// Decisions and runs are numbered from here on.
     pub next_id: u64,
-}
-
-/// What must survive of a job: runs, budgets, cooldowns, token, ineffective pairs, learned capacity.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct JobMemory {}
-
-/// What may be lost of a job: the sample window and what follows from it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct JobView {
-    /// The newest decision.
-    pub standing: Option<Decision>,
+    /// Pauses.
+    pub pauses: Vec<Pause>,
+    /// When jobs failed, and which.
+    pub failures: VecDeque<(Timestamp, JobKey)>,
+    /// When a storm was last told of.
+    pub storm_told: Option<Timestamp>,
+    /// When verifications failed.
+    pub failed_verifications: VecDeque<Timestamp>,
+    /// Only recommending until then.
+    pub breaker_until: Option<Timestamp>,
+    /// Budgets count as spent until then: the store could not be read.
+    pub spent_until: Option<Timestamp>,
+    /// The kill switch; unknown counts as off only before it has first been looked at.
+    pub kill_switch: Option<KillSwitch>,
 }
 
 /// A job.
@@ -89,11 +111,26 @@ pub struct State {
     /// Of the fleet.
     pub fleet: FleetMemory,
     /// Of each job.
+    #[serde(with = "as_list")]
     pub jobs: BTreeMap<JobKey, JobState>,
     #[serde(skip)]
     dirty: BTreeSet<JobKey>,
     #[serde(skip)]
     fleet_dirty: bool,
+}
+
+mod as_list {
+    //! JSON has no maps with structured keys.
+    use super::{BTreeMap, JobKey, JobState};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(map: &BTreeMap<JobKey, JobState>, s: S) -> Result<S::Ok, S::Error> {
+        map.iter().collect::<Vec<_>>().serialize(s)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<JobKey, JobState>, D::Error> {
+        Ok(Vec::<(JobKey, JobState)>::deserialize(d)?.into_iter().collect())
+    }
 }
 
 impl State {
@@ -125,9 +162,44 @@ impl State {
         state
     }
 
-    /// The state to go on with when the store cannot be read: every budget counts as spent from `at` on.
+    /// The state to go on with when the store cannot be read: every budget counts as spent for a day, the longest span
+    /// that the default limits count over.
     pub fn unreadable(at: Timestamp) -> State {
-        let _ = at;
-        State::default()
+        let fleet = FleetMemory { spent_until: Some(at.plus(Millis::hours(24))), ..FleetMemory::default() };
+        State { fleet, fleet_dirty: true, ..State::default() }
+    }
+
+    pub(crate) fn touch(&mut self, job: &JobKey) {
+        self.dirty.insert(job.clone());
+    }
+
+    pub(crate) fn touch_fleet(&mut self) {
+        self.fleet_dirty = true;
+    }
+
+    pub(crate) fn number(&mut self) -> u64 {
+        self.fleet.next_id += 1;
+        self.fleet_dirty = true;
+        self.fleet.next_id
+    }
+
+    /// Pauses and breakers that are over.
+    pub(crate) fn drop_expired(&mut self, at: Timestamp) {
+        let over = |until: Option<Timestamp>| until.is_some_and(|u| at >= u);
+        let before = (self.fleet.pauses.len(), self.fleet.breaker_until);
+        self.fleet.pauses.retain(|p| !over(p.until));
+        self.fleet.breaker_until = self.fleet.breaker_until.filter(|u| at < *u);
+        if before != (self.fleet.pauses.len(), self.fleet.breaker_until) {
+            self.fleet_dirty = true;
+        }
+    }
+
+    /// Forgets the jobs longest unseen where there are too many; never one with a run under way.
+    pub(crate) fn bound_jobs(&mut self) {
+        while self.jobs.len() > MAX_JOBS {
+            let idle = self.jobs.iter().filter(|(_, s)| s.memory.run.is_none());
+            let Some(oldest) = idle.min_by_key(|(_, s)| s.memory.seen).map(|(k, _)| k.clone()) else { return };
+            self.jobs.remove(&oldest);
+        }
     }
 }

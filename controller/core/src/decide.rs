@@ -1,0 +1,306 @@
+//! From an observation to a decision: what is wanted, what holds it back, and the record of it.
+
+use crate::act;
+use crate::decision::{Change, Decision, Verdict};
+use crate::effect::Effect;
+use crate::gates::{self, Held, Wanted};
+use crate::ingest;
+use crate::job::JobKey;
+use crate::learn;
+use crate::observation::{JobStatus, Observation};
+use crate::policy::{Mode, Policy};
+use crate::reason::{Gate, Reason};
+use crate::run::{Phase, plan_hash};
+use crate::select::select;
+use crate::sizing::{self, Advice, Case, Direction};
+use crate::state::{Config, State};
+use crate::units::{Millis, Parallelism, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How long a person has to approve.
+pub(crate) const APPROVAL: Millis = Millis::minutes(30);
+
+/// Decides about a job that has just been observed.
+pub(crate) fn decide(config: &Config, state: &mut State, key: &JobKey, at: Timestamp) -> Vec<Effect> {
+    let Some(observation) = state.jobs.get(key).and_then(|j| j.view.last.clone()) else { return Vec::new() };
+    let Some(policy) = select(&config.policies, key, &observation.labels) else {
+        return hold(state, key, "", at, vec![Reason::NoPolicy], Vec::new());
+    };
+    if let Some(reasons) = unfit(state, key, &observation, policy, at) {
+        let gates = if matches!(reasons[0], Reason::WarmingUp { .. } | Reason::NotAllRunning { .. }) {
+            vec![Gate::WarmUp]
+        } else {
+            Vec::new()
+        };
+        return hold(state, key, &policy.name, at, reasons, gates);
+    }
+    let advice = advise(config, state, key, policy, &observation, at);
+    let taught = teach(state, key, policy, &observation, &advice, at);
+    if taught {
+        state.touch(key);
+    }
+    let Some(direction) = advice.direction else {
+        let gates = [(advice.stale, Gate::Stale), (advice.short, Gate::NoCapacity)];
+        let gates = gates.into_iter().filter(|g| g.0).map(|g| g.1).collect();
+        return hold(state, key, &policy.name, at, advice.reasons, gates);
+    };
+    let wanted = Wanted { at, job: key, policy, observation: &observation, advice: &advice, direction };
+    wants(config, state, &wanted)
+}
+
+/// A job that cannot be judged at all.
+fn unfit(
+    state: &State,
+    key: &JobKey,
+    observation: &Observation,
+    policy: &Policy,
+    at: Timestamp,
+) -> Option<Vec<Reason>> {
+    let view = &state.jobs.get(key)?.view;
+    if view.name_count > 1 {
+        return Some(vec![Reason::NameTwice { count: view.name_count }]);
+    }
+    if observation.status != JobStatus::Running {
+        let status = if observation.status == JobStatus::Ended { "ended" } else { "restarting or not yet running" };
+        let looping = sizing::obstacles::restart_loop(at, &view.restarts);
+        return Some([Reason::NotRunning { status: status.to_owned() }].into_iter().chain(looping).collect());
+    }
+    let Some(since) = observation.running_since else {
+        return Some(vec![not_all_running(observation)]);
+    };
+    let until = since.plus(policy.scaling.warm_up).max(view.not_before.unwrap_or(since));
+    (at < until).then(|| vec![Reason::WarmingUp { until }])
+}
+
+fn not_all_running(observation: &Observation) -> Reason {
+    let behind = observation.graph.vertices.iter().find(|v| v.running.is_some_and(|r| r < v.parallelism.0));
+    match behind {
+        Some(v) => Reason::NotAllRunning { vertex: v.name.clone(), running: v.running.unwrap_or(0), of: v.parallelism },
+        None => Reason::Missing { what: "whether all tasks run, and since when".to_owned() },
+    }
+}
+
+fn advise(
+    config: &Config,
+    state: &mut State,
+    key: &JobKey,
+    policy: &Policy,
+    observation: &Observation,
+    at: Timestamp,
+) -> Advice {
+    let Some(job) = state.jobs.get_mut(key) else { return Advice::default() };
+    let rising = learn::rising(&job.view, &observation.graph, at);
+    let case = Case {
+        at,
+        interval: config.interval,
+        graph: &observation.graph,
+        windows: &job.view.windows,
+        policy,
+        memory: &job.memory,
+        from: ingest::from(&job.view, policy, at),
+        logs: &job.view.logs,
+        peaks: &job.view.peaks,
+        watched_since: job.view.watched_since,
+        flowing_since: job.view.flowing_since,
+        rising: &rising,
+        restarts: &job.view.restarts,
+        slots: observation.slots.as_ref(),
+        checkpoints: observation.checkpoints.as_ref(),
+        failure: observation.failure.as_ref(),
+        facts: &observation.facts,
+    };
+    sizing::advise(&case)
+}
+
+fn teach(
+    state: &mut State,
+    key: &JobKey,
+    policy: &Policy,
+    observation: &Observation,
+    advice: &Advice,
+    at: Timestamp,
+) -> bool {
+    let Some(job) = state.jobs.get_mut(key) else { return false };
+    job.view.vertices.clone_from(&advice.vertices);
+    learn::lesson(&mut job.view, &mut job.memory, &observation.graph, policy, &advice.lesson, at)
+}
+
+/// Something is wanted: what holds it back, and how far the mode lets it go.
+fn wants(config: &Config, state: &mut State, wanted: &Wanted) -> Vec<Effect> {
+    freeze_flapping(state, wanted);
+    let held = gates::all(state, wanted);
+    let mode = match config.dry_run && !config.dry_run_counts {
+        true => wanted.policy.mode.min(Mode::Recommend),
+        false => wanted.policy.mode,
+    };
+    let changes = changes(&wanted.observation.graph, &wanted.advice.target);
+    let mut decision = record(wanted, changes, &held);
+    if mode == Mode::Observe {
+        decision.rescale.clear();
+        decision.gates.clear();
+        decision.verdict = Verdict::Hold;
+        return put(state, decision);
+    }
+    if !held.is_empty() {
+        withdraw_approval(state, wanted, &decision);
+        return put(state, decision);
+    }
+    match mode {
+        Mode::Observe | Mode::Recommend => {
+            decision.verdict = Verdict::Recommend;
+            put(state, decision)
+        }
+        Mode::Approve => ask(state, wanted, decision),
+        Mode::Auto => act::start(state, wanted, decision, None),
+    }
+}
+
+/// A person has approved this plan: it is judged anew on what was last seen, and must come out the same.
+pub(crate) fn approved(
+    config: &Config,
+    state: &mut State,
+    key: &JobKey,
+    at: Timestamp,
+    hash: &str,
+    by: &str,
+) -> Vec<Effect> {
+    let Some(observation) = state.jobs.get(key).and_then(|j| j.view.last.clone()) else { return Vec::new() };
+    let Some(policy) = select(&config.policies, key, &observation.labels) else { return Vec::new() };
+    let advice = match unfit(state, key, &observation, policy, at) {
+        None => advise(config, state, key, policy, &observation, at),
+        Some(reasons) => Advice { reasons, ..Advice::default() },
+    };
+    let changed = |state: &mut State| {
+        act::end_waiting(state, key, at, "the plan changed before it was approved");
+        hold(state, key, &policy.name, at, advice.reasons.clone(), vec![Gate::ChangedSincePlan])
+    };
+    let Some(direction) = advice.direction else { return changed(state) };
+    let rescale = changes(&observation.graph, &advice.target);
+    if plan_hash(&observation.job_id, &rescale) != hash {
+        return changed(state);
+    }
+    let wanted = Wanted { at, job: key, policy, observation: &observation, advice: &advice, direction };
+    let held = gates::all(state, &wanted);
+    let decision = record(&wanted, rescale, &held);
+    if held.is_empty() { act::start(state, &wanted, decision, Some(by.to_owned())) } else { put(state, decision) }
+}
+
+fn record(wanted: &Wanted, rescale: BTreeMap<Arc<str>, Change>, held: &[Held]) -> Decision {
+    let mut gates: Vec<Gate> = held.iter().map(|h| h.0).collect();
+    gates.sort();
+    gates.dedup();
+    let reasons = held.iter().map(|h| h.1.clone());
+    Decision {
+        id: 0,
+        at: wanted.at,
+        job: wanted.job.clone(),
+        policy: wanted.policy.name.clone(),
+        verdict: Verdict::Gated,
+        plan_hash: Some(plan_hash(&wanted.observation.job_id, &rescale)),
+        rescale,
+        gates,
+        reasons: wanted.advice.reasons.iter().cloned().chain(reasons).collect(),
+        run: None,
+    }
+}
+
+/// Changes by vertex name.
+pub(crate) fn changes(graph: &crate::job::JobGraph, target: &[u32]) -> BTreeMap<Arc<str>, Change> {
+    let pairs = graph.vertices.iter().zip(target);
+    let changed = pairs.filter(|(vertex, p)| vertex.parallelism.0 != **p);
+    changed.map(|(vertex, p)| (vertex.name.clone(), Change { from: vertex.parallelism, to: Parallelism(*p) })).collect()
+}
+
+fn freeze_flapping(state: &mut State, wanted: &Wanted) {
+    if wanted.direction != Direction::Up {
+        return;
+    }
+    let Some(job) = state.jobs.get_mut(wanted.job) else { return };
+    job.memory.flapping.retain(|_, until| wanted.at < *until);
+    let new: Vec<_> = gates::new_flapping(&job.memory, wanted)
+        .into_iter()
+        .filter(|(v, _)| !job.memory.flapping.contains_key(v))
+        .collect();
+    if !new.is_empty() {
+        job.memory.flapping.extend(new);
+        state.touch(wanted.job);
+    }
+}
+
+/// Approve mode: one plan waits; another plan takes its place.
+fn ask(state: &mut State, wanted: &Wanted, mut decision: Decision) -> Vec<Effect> {
+    let hash = decision.plan_hash.clone().unwrap_or_default();
+    let waiting = state.jobs.get(wanted.job).and_then(|j| j.memory.run.clone()).filter(|r| r.plan_hash == hash);
+    let expires = match waiting.as_ref().map(|r| &r.phase) {
+        Some(Phase::AwaitingApproval { expires }) => *expires,
+        _ => wanted.at.plus(APPROVAL),
+    };
+    decision.verdict = Verdict::AwaitApproval;
+    decision.gates = vec![Gate::NeedsApproval];
+    decision.reasons.push(Reason::AwaitingApproval { expires });
+    match waiting {
+        Some(run) => decision.run = Some(run.id),
+        None => {
+            act::end_waiting(state, wanted.job, wanted.at, "another plan took its place");
+            let run = act::plan(state, wanted, &decision, Phase::AwaitingApproval { expires });
+            decision.run = Some(run.id);
+            act::keep(state, wanted.job, run);
+        }
+    }
+    put(state, decision)
+}
+
+fn withdraw_approval(state: &mut State, wanted: &Wanted, decision: &Decision) {
+    let other = state.jobs.get(wanted.job).and_then(|j| j.memory.run.as_ref());
+    if other.is_some_and(|r| Some(&r.plan_hash) != decision.plan_hash.as_ref()) {
+        act::end_waiting(state, wanted.job, wanted.at, "the plan changed");
+    }
+}
+
+/// Nothing is wanted, or nothing can be said.
+pub(crate) fn hold(
+    state: &mut State,
+    key: &JobKey,
+    policy: &str,
+    at: Timestamp,
+    reasons: Vec<Reason>,
+    gates: Vec<Gate>,
+) -> Vec<Effect> {
+    act::end_waiting(state, key, at, "nothing is wanted any more");
+    let verdict = if gates.is_empty() { Verdict::Hold } else { Verdict::Gated };
+    let decision = Decision {
+        id: 0,
+        at,
+        job: key.clone(),
+        policy: policy.to_owned(),
+        verdict,
+        rescale: BTreeMap::new(),
+        gates,
+        reasons,
+        run: None,
+        plan_hash: None,
+    };
+    put(state, decision)
+}
+
+/// Makes it the standing decision; it is recorded once, until it says something else.
+pub(crate) fn put(state: &mut State, mut decision: Decision) -> Vec<Effect> {
+    let standing = state.jobs.get(&decision.job).and_then(|j| j.view.standing.as_ref());
+    let id = standing.filter(|s| says_the_same(s, &decision)).map(|s| s.id);
+    decision.id = id.unwrap_or_else(|| state.number());
+    if let Some(job) = state.jobs.get_mut(&decision.job) {
+        job.view.standing = Some(decision.clone());
+    }
+    if id.is_some() { Vec::new() } else { vec![Effect::Record(Box::new(decision))] }
+}
+
+fn says_the_same(a: &Decision, b: &Decision) -> bool {
+    let first = |d: &Decision| d.reasons.first().map(Reason::name);
+    a.verdict == b.verdict
+        && a.rescale == b.rescale
+        && a.gates == b.gates
+        && a.run == b.run
+        && a.policy == b.policy
+        && (!a.rescale.is_empty() || first(a) == first(b))
+}

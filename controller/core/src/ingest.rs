@@ -1,0 +1,233 @@
+//! Takes an observation in: which attempt it belongs to, what changed since the last, who changed it.
+
+use crate::event::KillSwitch;
+use crate::job::{JobGraph, JobKey};
+use crate::memory::{HandChange, JobMemory};
+use crate::observation::{Bounds, JobStatus, Observation};
+use crate::policy::Policy;
+use crate::series::name;
+use crate::state::{JobState, State};
+use crate::units::{Millis, Timestamp};
+use crate::view::{JobView, MAX_RESTARTS, Unread};
+use crate::{learn, run};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Environments whose lessons are kept while the job runs in another.
+const MAX_SHELVED: usize = 4;
+/// Without an observation for this long, what was watched before is not a continuous watch any more.
+const GAP: Millis = Millis::minutes(5);
+/// Failures remembered for telling a storm.
+const MAX_FAILURES: usize = 1_000;
+
+/// Takes it in.
+pub(crate) fn observed(state: &mut State, policy: Option<&Policy>, at: Timestamp, observation: &Observation) {
+    let key = &observation.job;
+    let job = state.jobs.entry(key.clone()).or_default();
+    let known = job.view.seen_at.is_some();
+    identity(job, observation);
+    let failed = attempt(job, at, observation);
+    let hand = requirements(&mut job.memory, at, observation);
+    job.view.unread = None;
+    if job.view.seen_at.is_some_and(|seen| at.since(seen) > GAP) {
+        job.view.watched_since = None;
+    }
+    job.view.windows.push(at, &observation.samples);
+    job.view.seen_at = Some(at);
+    job.memory.seen = at;
+    learn::checkpoints(&mut job.memory, observation.checkpoints.as_ref());
+    if let (Some(policy), true) = (policy, observation.running_since.is_some()) {
+        let from = from(&job.view, policy, at);
+        learn::slices(&mut job.view, &mut job.memory, &observation.graph, policy, from);
+    }
+    job.view.last = Some(Box::new(Observation { samples: Vec::new(), ..observation.clone() }));
+    if hand || !known {
+        state.touch(key);
+    }
+    if failed > 0.0 {
+        state.fleet.failures.push_back((at, key.clone()));
+        while state.fleet.failures.len() > MAX_FAILURES {
+            state.fleet.failures.pop_front();
+        }
+    }
+    state.bound_jobs();
+}
+
+/// Samples from here on count: within the policy's window, after the warm-up of this attempt, after a jump of the
+/// clock.
+pub(crate) fn from(view: &JobView, policy: &Policy, at: Timestamp) -> Timestamp {
+    let warm = view.attempt_since.map_or(at, |since| since.plus(policy.scaling.warm_up));
+    let window = at.minus(policy.scaling.window);
+    warm.max(window).max(view.not_before.unwrap_or(window))
+}
+
+/// Another job id is another submission; another graph is another job, and what was learned of the old one goes.
+fn identity(job: &mut JobState, observation: &Observation) {
+    let fingerprint = observation.graph.fingerprint();
+    let memory = &mut job.memory;
+    if memory.fingerprint != fingerprint {
+        if !memory.fingerprint.is_empty() {
+            memory.forget();
+            memory.shelved.clear();
+            job.view = JobView { name_count: job.view.name_count, ..JobView::default() };
+        }
+        memory.fingerprint = fingerprint;
+    }
+    if let Some(environment) = environment(observation) {
+        if memory.environment != environment && !memory.environment.is_empty() {
+            let learned = std::mem::take(&mut memory.learned);
+            memory.shelved.insert(std::mem::take(&mut memory.environment), learned);
+            memory.learned = memory.shelved.remove(&environment).unwrap_or_default();
+            while memory.shelved.len() > MAX_SHELVED {
+                memory.shelved.pop_first();
+            }
+        }
+        memory.environment = environment;
+    }
+    let other_id = job.view.last.as_ref().is_some_and(|last| last.job_id != observation.job_id);
+    if other_id {
+        job.view.windows.clear();
+        job.view.counters = None;
+        job.view.attempt_since = None;
+    }
+}
+
+/// What a measured capacity holds for: slots per TaskManager, its memory, debloating. `None` while any is not known.
+fn environment(observation: &Observation) -> Option<String> {
+    let slots = observation.slots?.per_taskmanager?;
+    let (memory, debloat) = (observation.facts.taskmanager_memory, observation.facts.buffer_debloat?);
+    Some(format!(
+        "slots {slots}, memory {}, debloat {debloat}",
+        memory.map_or_else(|| "?".to_owned(), |m| m.to_string())
+    ))
+}
+
+/// Follows attempts and restarts; gives how many failures are new.
+fn attempt(job: &mut JobState, at: Timestamp, observation: &Observation) -> f64 {
+    let restarts = restarts(&mut job.view, observation, job.memory.run.as_ref());
+    if restarts > 0.0 {
+        job.view.restarts.push_back((at, restarts));
+        while job.view.restarts.len() > MAX_RESTARTS {
+            job.view.restarts.pop_front();
+        }
+        if let Some(run) = job.memory.run.as_mut().filter(|r| r.phase == run::Phase::Settling) {
+            run.restarts = run.restarts.saturating_add(restarts as u32);
+        }
+    }
+    if observation.running_since.is_some() && observation.running_since != job.view.attempt_since {
+        job.view.attempt_since = observation.running_since;
+        job.view.settle.clear();
+        // Figures of the attempt before are served for a while: what was sampled until now is not compared with them.
+        job.view.logs.clear();
+    }
+    let was_running = job.view.last.as_ref().is_some_and(|l| l.status == JobStatus::Running);
+    let ended = was_running && observation.status == JobStatus::Ended;
+    restarts + f64::from(u8::from(ended))
+}
+
+/// New restarts since the last observation, rescales left out. `numRestarts` counts both; 2.x tells rescales apart,
+/// before that a restart that changed a parallelism was a rescale.
+fn restarts(view: &mut JobView, observation: &Observation, run: Option<&run::Run>) -> f64 {
+    let value = |name: &str| observation.samples.iter().find(|s| &*s.key.name == name).map(|s| s.value);
+    let Some(restarts) = value(name::NUM_RESTARTS) else { return 0.0 };
+    let rescales = value(name::NUM_RESCALES);
+    let before = view.counters.replace((restarts, rescales));
+    let Some((was, rescales_were)) = before else { return 0.0 };
+    let rose = (restarts - was).max(0.0);
+    let rescaled = match (rescales, rescales_were) {
+        (Some(now), Some(then)) => (now - then).max(0.0),
+        _ => f64::from(u8::from(changed_parallelism(view, observation) || run.is_some_and(|r| r.phase.is_in_flight()))),
+    };
+    (rose - rescaled).max(0.0)
+}
+
+fn changed_parallelism(view: &JobView, observation: &Observation) -> bool {
+    let parallelism = |g: &JobGraph| g.vertices.iter().map(|v| v.parallelism).collect::<Vec<_>>();
+    view.last.as_ref().is_some_and(|last| parallelism(&last.graph) != parallelism(&observation.graph))
+}
+
+/// Follows what is asked of Flink. True when somebody else has changed it.
+fn requirements(memory: &mut JobMemory, at: Timestamp, observation: &Observation) -> bool {
+    let Some(asked) = &observation.requirements else { return false };
+    let ours = memory
+        .run
+        .as_ref()
+        .filter(|r| !r.phase.is_terminal())
+        .is_some_and(|r| same(&r.target, asked) || same(&r.before, asked));
+    let resubmitted = memory.job_id.as_ref().is_some_and(|id| *id != observation.job_id);
+    memory.job_id = Some(observation.job_id.clone());
+    let first = memory.asked.is_empty() || resubmitted;
+    if first || same(&memory.asked, asked) || ours {
+        let news = !same(&memory.asked, asked) && !ours;
+        if news {
+            memory.asked = asked.clone();
+            memory.asked_by_us = false;
+        }
+        return news;
+    }
+    memory.by_hand = hand_change(memory, at, observation, asked).or(memory.by_hand.take());
+    memory.asked = asked.clone();
+    memory.asked_by_us = false;
+    if let Some(run) = memory.run.as_mut().filter(|r| !r.phase.is_terminal()) {
+        let why = "somebody else rescaled the job in the meantime".to_owned();
+        run.note(at, why.clone());
+        run.enter(at, run::Phase::Aborted { why });
+    }
+    true
+}
+
+fn same(a: &BTreeMap<Arc<str>, Bounds>, b: &BTreeMap<Arc<str>, Bounds>) -> bool {
+    a.len() == b.len() && a.iter().all(|(id, bounds)| b.get(id).is_some_and(|other| other.upper == bounds.upper))
+}
+
+fn hand_change(
+    memory: &JobMemory,
+    at: Timestamp,
+    observation: &Observation,
+    asked: &BTreeMap<Arc<str>, Bounds>,
+) -> Option<HandChange> {
+    observation.graph.vertices.iter().find_map(|vertex| {
+        let (from, to) = (memory.asked.get(&vertex.id)?.upper, asked.get(&vertex.id)?.upper);
+        (from != to).then(|| HandChange { at, vertex: vertex.name.clone(), from, to })
+    })
+}
+
+/// A job that could not be read.
+pub(crate) fn unobserved(state: &mut State, at: Timestamp, job: &JobKey, why: &str, incomplete: bool) {
+    let view = &mut state.jobs.entry(job.clone()).or_default().view;
+    let since = view.unread.as_ref().map_or(at, |u| u.since);
+    view.unread = Some(Unread { since, why: why.to_owned(), incomplete });
+}
+
+/// The complete list of a cluster's jobs: how often each name stands in it. Jobs that are gone are not seen any more.
+pub(crate) fn listed(state: &mut State, cluster: &str, jobs: &[JobKey]) {
+    let mut counts: BTreeMap<&JobKey, u32> = BTreeMap::new();
+    jobs.iter().for_each(|job| *counts.entry(job).or_default() += 1);
+    for (key, job) in state.jobs.iter_mut().filter(|(k, _)| &*k.cluster == cluster) {
+        job.view.name_count = counts.get(key).copied().unwrap_or(0);
+        if job.view.name_count == 0 {
+            job.view = JobView::default();
+        }
+    }
+    for (key, count) in counts {
+        state.jobs.entry(key.clone()).or_default().view.name_count = count;
+    }
+}
+
+/// After a jump of the clock or a sleep of ours, what was sampled before says nothing: warm up first.
+pub(crate) fn resumed(state: &mut State, warm_up: Millis, at: Timestamp) {
+    for job in state.jobs.values_mut().filter(|j| !j.view.windows.is_empty()) {
+        job.view.windows.clear();
+        job.view.watched_since = None;
+        job.view.peaks.clear();
+        job.view.not_before = Some(at.plus(warm_up));
+    }
+}
+
+/// The kill switch.
+pub(crate) fn kill_switch(state: &mut State, switch: KillSwitch) {
+    if state.fleet.kill_switch != Some(switch) {
+        state.fleet.kill_switch = Some(switch);
+        state.touch_fleet();
+    }
+}

@@ -1,0 +1,175 @@
+//! What must survive of a job.
+
+use crate::effect::{RunId, Token};
+use crate::observation::Bounds;
+use crate::run::Run;
+use crate::units::{Millis, Parallelism, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Ended runs kept per job, for `actions` and `explain`.
+pub const MAX_RUNS: usize = 20;
+/// Disruptions kept per job: more than any sensible budget counts in its span.
+pub const MAX_DISRUPTIONS: usize = 200;
+/// Measured parallelisms kept per vertex: a curve is known long before.
+pub const MAX_POINTS: usize = 24;
+/// Hours of demand kept: the same hour of yesterday.
+pub const MAX_HOURS: usize = 26;
+
+/// A capacity that was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Records/s, all subtasks.
+    pub capacity: f64,
+    /// How busy the busiest subtask was.
+    pub busy: f64,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What was learned of a vertex.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Learned {
+    /// Measured capacity by parallelism.
+    pub points: BTreeMap<u32, Point>,
+    /// Highest sustained records/s per subtask ever seen.
+    pub highest_rate: f64,
+    /// Rate per subtask before and after its parallelism last rose, once both are known.
+    pub last_rise: Option<Rise>,
+}
+
+/// What became of the rate per subtask when the parallelism rose.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rise {
+    /// Parallelism before.
+    pub from: u32,
+    /// Parallelism after.
+    pub to: u32,
+    /// Records/s per subtask before, saturated.
+    pub before: f64,
+    /// And after.
+    pub after: Option<f64>,
+}
+
+/// How much of what its upstream vertices send a vertex receives: sums that fade.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InputFit {
+    /// Records received.
+    pub received: f64,
+    /// Records sent by each upstream, by vertex id.
+    pub sent: BTreeMap<Arc<str>, f64>,
+    /// Mean of the slices' ratios.
+    pub mean: f64,
+    /// Their variance.
+    pub variance: f64,
+    /// Slices taken in.
+    pub slices: u32,
+}
+
+/// Which way, for budgets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// More.
+    Up,
+    /// Less.
+    Down,
+    /// Back.
+    Undo,
+}
+
+/// A rescale that was sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Disruption {
+    /// When.
+    pub at: Timestamp,
+    /// Which way.
+    pub kind: Kind,
+    /// The run.
+    pub run: RunId,
+    /// Per vertex name: from, to, and the demand it was decided on.
+    pub changes: BTreeMap<Arc<str>, (Parallelism, Parallelism, f64)>,
+}
+
+/// Something that was tried and did not help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ineffective {
+    /// How often.
+    pub times: u32,
+    /// Not again before.
+    pub until: Timestamp,
+}
+
+/// A person's rescale.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HandChange {
+    /// When it was seen.
+    pub at: Timestamp,
+    /// Which vertex, by name.
+    pub vertex: Arc<str>,
+    /// From.
+    pub from: Parallelism,
+    /// To.
+    pub to: Parallelism,
+}
+
+/// What must survive of a job.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct JobMemory {
+    /// When it was last seen.
+    pub seen: Timestamp,
+    /// What the graph looked like: what was learned is dropped when it changes.
+    pub fingerprint: String,
+    /// Slots per TaskManager, its size, debloating: what was learned holds for these.
+    pub environment: String,
+    /// The id it had when it was last seen.
+    pub job_id: Option<Arc<str>>,
+    /// By vertex id.
+    pub learned: BTreeMap<Arc<str>, Learned>,
+    /// What was learned in other environments.
+    pub shelved: BTreeMap<String, BTreeMap<Arc<str>, Learned>>,
+    /// By vertex id.
+    pub fits: BTreeMap<Arc<str>, InputFit>,
+    /// Sources (by vertex id) that have been seen with nothing left to read.
+    pub was_current: BTreeMap<Arc<str>, Timestamp>,
+    /// Highest demand per hour since the epoch, by source id.
+    pub hours: BTreeMap<Arc<str>, VecDeque<(i64, f64)>>,
+    /// The last token given out.
+    pub token: Token,
+    /// The run under way.
+    pub run: Option<Run>,
+    /// Runs that ended, oldest first.
+    pub ended: VecDeque<Run>,
+    /// Rescales sent, oldest first.
+    pub disruptions: VecDeque<Disruption>,
+    /// By what was tried, as text.
+    pub ineffective: BTreeMap<String, Ineffective>,
+    /// What was last known to be asked of Flink, by vertex id.
+    pub asked: BTreeMap<Arc<str>, Bounds>,
+    /// Whether it is we who asked.
+    pub asked_by_us: bool,
+    /// The last rescale by a person.
+    pub by_hand: Option<HandChange>,
+    /// Vertices (by name) left alone because they went up, down and up.
+    pub flapping: BTreeMap<Arc<str>, Timestamp>,
+    /// Measured pause of our own rescales.
+    pub pause: Option<Millis>,
+    /// Measured time of an unplanned restart with replay.
+    pub unplanned: Option<Millis>,
+    /// Highest upload rate of a checkpoint, bytes/s.
+    pub upload_rate: Option<f64>,
+    /// Budgets count as spent until then: the store could not be read.
+    pub spent_until: Option<Timestamp>,
+}
+
+impl JobMemory {
+    /// Drops what was learned: the job is another one.
+    pub fn forget(&mut self) {
+        self.learned.clear();
+        self.fits.clear();
+        self.hours.clear();
+        self.was_current.clear();
+        self.ineffective.clear();
+        self.upload_rate = None;
+    }
+}

@@ -1,0 +1,276 @@
+//! What arrives at a source, and how far behind it is.
+//!
+//! `pendingRecords` showed a fifth of the true lag on a real Kafka and freezes, so it is a floor only. The event-time
+//! lag L of what a source emits tells the rate of arrival L seconds ago: consumed / (1 - dL/dt).
+
+use crate::job::JobGraph;
+use crate::memory::JobMemory;
+use crate::policy::{Policy, VertexPolicy};
+use crate::reason::Reason;
+use crate::series::{Agg, Window, name};
+use crate::sizing::evidence::{MIN_READINGS, Slice, Slices, over};
+use crate::sizing::flow;
+use crate::sizing::stats::{Line, fit_line};
+use crate::units::{Millis, RecordsPerSec, Timestamp};
+use crate::windows::Index;
+
+/// Above this slope the estimate divides by almost nothing.
+const STEEP: f64 = 0.8;
+/// A lag that falls faster than this is being worked off.
+const FALLING: f64 = -0.05;
+/// A source backpressured less than this sends what arrives.
+const FREE: f64 = 0.1;
+/// Brokers' offsets need this long a look: their slope is coarse.
+const OFFSETS_NEED: Millis = Millis::secs(60);
+/// Less lag than this is no backlog, whatever its slope: a fetch and a network buffer are about as old.
+pub const CURRENT: f64 = 2.0;
+
+/// What is known of a source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceView {
+    /// Records/s that arrive, and whether that is all; `None`: unknown, and `why` says why.
+    pub demand: Option<(f64, bool)>,
+    /// Seconds behind.
+    pub lag: Option<f64>,
+    /// Seconds of lag per second.
+    pub slope: Option<f64>,
+    /// Records/s consumed now.
+    pub consumed: Option<f64>,
+    /// Capacity where the fetcher is the limit.
+    pub fetcher_bound: Option<f64>,
+    /// It works off a backlog.
+    pub draining: bool,
+    /// Why the demand is what it is.
+    pub why: Vec<Reason>,
+}
+
+impl SourceView {
+    fn unknown(reason: Reason) -> SourceView {
+        let (demand, lag, slope, consumed, fetcher_bound) = (None, None, None, None, None);
+        SourceView { demand, lag, slope, consumed, fetcher_bound, draining: false, why: vec![reason] }
+    }
+
+    /// Records waiting, from the lag in seconds.
+    pub fn backlog(&self) -> f64 {
+        let rate = self.demand.map(|d| d.0).or(self.consumed);
+        rate.zip(self.lag).map_or(0.0, |(r, l)| if l > CURRENT { r * l } else { 0.0 })
+    }
+}
+
+/// Everything a source is judged by.
+pub struct SourceCase<'a> {
+    /// Now.
+    pub at: Timestamp,
+    /// The job.
+    pub graph: &'a JobGraph,
+    /// Which vertex.
+    pub v: usize,
+    /// Series.
+    pub index: &'a Index<'a>,
+    /// Slices of all vertices.
+    pub slices: &'a [Slices],
+    /// The policy.
+    pub policy: &'a Policy,
+    /// What it says of this source.
+    pub hint: &'a VertexPolicy,
+    /// What was learned.
+    pub memory: &'a JobMemory,
+}
+
+/// Judges one source.
+pub fn source(case: &SourceCase) -> SourceView {
+    let vertex = &case.graph.vertices[case.v];
+    let name = || vertex.name.clone();
+    let slices = &case.slices[case.v];
+    if let Some(drift) = case.last(name::ALIGNMENT_DRIFT, &[Agg::Max, Agg::Avg]).filter(|d| *d > 0.0) {
+        return SourceView::unknown(Reason::HeldByAlignment { source: name(), drift: Millis(drift as u64) });
+    }
+    let stretch = slices.stretch(|s| flow::work(case.graph, case.v, s));
+    if stretch.is_empty() {
+        let have = slices.stretch_readings(|s| flow::work(case.graph, case.v, s));
+        return SourceView::unknown(Reason::TooFewSamples { have, need: MIN_READINGS as u32 });
+    }
+    let Some(consumed) = over(stretch, |s| flow::work(case.graph, case.v, s)).filter(|c| *c > 0.0) else {
+        let idle = case.last(name::SOURCE_IDLE, &[Agg::Min, Agg::Avg, Agg::Max]).unwrap_or(0.0);
+        return SourceView::unknown(Reason::SourceIdle { source: name(), idle: Millis(idle as u64) });
+    };
+    let view = match (case.offsets(stretch), case.event_time(stretch)) {
+        (Some(lag), _) => by_offsets(case, consumed, lag),
+        (None, Some(lag)) => by_event_time(case, stretch, consumed, lag),
+        (None, None) => by_pressure(case, stretch, consumed),
+    };
+    backfill(case, consumed, view)
+}
+
+impl SourceCase<'_> {
+    fn window(&self, series: &str, aggs: &[Agg]) -> Option<&Window> {
+        self.index.task_any(&self.graph.vertices[self.v].name, series, aggs)
+    }
+
+    fn last(&self, series: &str, aggs: &[Agg]) -> Option<f64> {
+        let (at, value) = self.window(series, aggs)?.last()?;
+        (self.at.since(at) <= self.policy.scaling.window).then_some(value)
+    }
+
+    fn line(&self, series: &str, aggs: &[Agg], from: Timestamp, scale: f64) -> Option<Line> {
+        let points: Vec<(f64, f64)> =
+            self.window(series, aggs)?.since(from).map(|(t, v)| (t.since(from).as_secs(), v * scale)).collect();
+        fit_line(&points)
+    }
+
+    /// Brokers' end offsets minus current offsets, records.
+    fn offsets(&self, stretch: &[Slice]) -> Option<Line> {
+        let from = start(stretch).min(self.at.minus(OFFSETS_NEED));
+        self.line(name::SOURCE_LAG_RECORDS, &[Agg::Sum], from, 1.0)
+    }
+
+    /// Event-time lag in seconds; only counted while records move, which the stretch has made sure of.
+    fn event_time(&self, stretch: &[Slice]) -> Option<(Line, f64)> {
+        let from = start(stretch);
+        let given = self.line(name::LAG_SECONDS, &[Agg::Max, Agg::Avg], from, 1.0);
+        let slope = given.or_else(|| self.line(name::EMIT_LAG, &[Agg::Avg, Agg::Max], from, 0.001));
+        let slope = slope.or_else(|| self.line(name::WATERMARK_LAG, &[Agg::Avg, Agg::Max], from, 0.001))?;
+        let worst = self
+            .last(name::LAG_SECONDS, &[Agg::Max, Agg::Avg])
+            .or_else(|| Some(self.last(name::EMIT_LAG, &[Agg::Max, Agg::Avg])? / 1_000.0));
+        Some((slope, worst.unwrap_or(slope.last)))
+    }
+
+    /// Slope of `pendingRecords`, records/s, where it is significant.
+    fn pending(&self, stretch: &[Slice]) -> Option<f64> {
+        let line = self.line(name::PENDING, &[Agg::Sum], start(stretch), 1.0)?;
+        Some(if line.is_significant() { line.slope } else { 0.0 })
+    }
+
+    fn at_least(&self, demand: f64, why: &str) -> Reason {
+        let source = self.graph.vertices[self.v].name.clone();
+        Reason::AtLeast { source, demand: RecordsPerSec(demand), why: why.to_owned() }
+    }
+}
+
+fn start(stretch: &[Slice]) -> Timestamp {
+    stretch.first().map_or(Timestamp(0), |s| s.end.minus(Millis::from_secs(s.secs)))
+}
+
+fn by_offsets(case: &SourceCase, consumed: f64, lag: Line) -> SourceView {
+    let arriving = (consumed + lag.slope).max(0.0);
+    let rate = if arriving > 0.0 { arriving } else { consumed };
+    let (lag_secs, slope) = (lag.last.max(0.0) / rate, lag.slope / rate);
+    let draining = slope < FALLING && lag_secs > CURRENT;
+    let why = if draining { vec![draining_reason(case, lag_secs, slope)] } else { Vec::new() };
+    let demand = (arriving > 0.0).then_some((arriving, true));
+    let (consumed, lag, slope) = (Some(consumed), Some(lag_secs), Some(slope));
+    SourceView { demand, lag, slope, consumed, fetcher_bound: None, draining, why }
+}
+
+fn draining_reason(case: &SourceCase, lag: f64, slope: f64) -> Reason {
+    let source = case.graph.vertices[case.v].name.clone();
+    Reason::Draining { source, lag: Millis::from_secs(lag), falling: crate::units::Ratio(-slope) }
+}
+
+fn by_event_time(case: &SourceCase, stretch: &[Slice], consumed: f64, (line, worst): (Line, f64)) -> SourceView {
+    let held = over(stretch, |s| s.backpressured).unwrap_or(0.0);
+    // A lag that wobbles by less than a second over the stretch stands still, however wild its slope looks.
+    let span: f64 = stretch.iter().map(|s| s.secs).sum();
+    let flat = (line.slope * span).abs() < 1.0;
+    let slope = if flat { 0.0 } else { line.slope };
+    let mut view = SourceView {
+        lag: Some(worst),
+        slope: Some(slope),
+        consumed: Some(consumed),
+        ..SourceView::unknown(Reason::NoPolicy)
+    };
+    view.why.clear();
+    if slope < FALLING && worst > CURRENT {
+        falling(case, consumed, slope, worst, &mut view);
+        return view;
+    }
+    let within = worst <= case.policy.scaling.window.as_secs();
+    let trusted = flat || line.is_significant();
+    if slope < STEEP && trusted && (within || flat) && slope > FALLING {
+        view.demand = Some((consumed / (1.0 - slope.max(0.0)), true));
+    } else {
+        floor(case, stretch, consumed, slope, trusted, &mut view);
+    }
+    let busy = over(stretch, |s| s.busy).unwrap_or(1.0);
+    if slope > 0.05 && trusted && busy + held < 0.5 {
+        let capacity = consumed / (1.0 - held);
+        let source = case.graph.vertices[case.v].name.clone();
+        view.fetcher_bound = Some(capacity);
+        view.why.push(Reason::FetcherBound { source, capacity: RecordsPerSec(capacity) });
+    }
+    view
+}
+
+/// The lag falls: it is being worked off, unless the records only moved into network buffers.
+fn falling(case: &SourceCase, consumed: f64, slope: f64, worst: f64, view: &mut SourceView) {
+    if flow::in_flight_grows(case.graph, case.v, case.slices, &case.memory.fits) {
+        let source = case.graph.vertices[case.v].name.clone();
+        let why = "its lag fell while records piled up in network buffers".to_owned();
+        view.why.push(Reason::UnknownDemand { source, why });
+        return;
+    }
+    view.draining = true;
+    view.why.push(draining_reason(case, worst, slope));
+    if slope > -STEEP {
+        view.demand = Some((consumed / (1.0 - slope), true));
+    }
+}
+
+/// Only a lower bound is known.
+fn floor(case: &SourceCase, stretch: &[Slice], consumed: f64, slope: f64, trusted: bool, view: &mut SourceView) {
+    let pending = case.pending(stretch).unwrap_or(0.0);
+    let (steep, why) = match slope >= STEEP && trusted {
+        true => (5.0 * consumed, "its lag grows almost as fast as the clock"),
+        false => (consumed, "that is what it consumes while it falls behind"),
+    };
+    let demand = steep.max(consumed + pending.max(0.0));
+    view.why.push(case.at_least(demand, why));
+    view.demand = Some((demand, false));
+}
+
+/// Nothing tells the lag: backpressure and `pendingRecords` are left.
+fn by_pressure(case: &SourceCase, stretch: &[Slice], consumed: f64) -> SourceView {
+    let held = over(stretch, |s| s.backpressured);
+    let pending = case.pending(stretch);
+    let mut view = SourceView { consumed: Some(consumed), ..SourceView::unknown(Reason::NoPolicy) };
+    view.why.clear();
+    match (held, pending) {
+        (_, Some(slope)) if slope < -0.05 * consumed => {
+            let source = case.graph.vertices[case.v].name.clone();
+            let why = "its backlog falls, so what it consumes is not what arrives".to_owned();
+            view.draining = true;
+            view.why.push(Reason::UnknownDemand { source, why });
+        }
+        (Some(held), Some(slope)) if held < FREE && slope <= 0.05 * consumed => view.demand = Some((consumed, true)),
+        (Some(held), None) if held < FREE => view.demand = Some((consumed, true)),
+        (None, None) => view.demand = Some((consumed, true)),
+        (_, slope) => {
+            let demand = consumed + slope.unwrap_or(0.0).max(0.0);
+            view.why.push(
+                case.at_least(demand, "it is backpressured or its pending records grow, and its lag is not known"),
+            );
+            view.demand = Some((demand, false));
+        }
+    }
+    view
+}
+
+/// A bounded source, or one that has never caught up since it began and whose lag falls, has work but no demand.
+fn backfill(case: &SourceCase, consumed: f64, mut view: SourceView) -> SourceView {
+    let vertex = &case.graph.vertices[case.v];
+    let bounded = case.hint.bounded == Some(true);
+    let never_current = view.draining && !case.memory.was_current.contains_key(&vertex.id);
+    if !bounded && !never_current {
+        return view;
+    }
+    let drain = view.lag.zip(view.slope).filter(|(_, s)| *s < 0.0).map(|(l, s)| l / -s);
+    view.draining = false;
+    view.why = vec![Reason::Backfill { source: vertex.name.clone(), bounded }];
+    view.demand = match (case.hint.deadline, drain) {
+        (Some(deadline), Some(drain)) if deadline.0 > 0 => Some((consumed * drain / deadline.as_secs(), false)),
+        _ => None,
+    };
+    view.lag = None;
+    view
+}

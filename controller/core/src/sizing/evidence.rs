@@ -1,0 +1,185 @@
+//! What a vertex did between readings: rates and time shares from differences of counters over one common window.
+//!
+//! A vertex's busy, idle and backpressured totals add up to its subtasks' running time, so their differences are the
+//! clock of the very moment the figures were taken: Flink's REST serves figures up to 10 s old
+//! (`metrics.fetcher.update-interval`), and dividing by the poller's clock would make rates jump by half.
+
+use crate::series::{Agg, Window, name};
+use crate::sizing::stats::newest_stretch;
+use crate::units::{Millis, Timestamp};
+use crate::windows::{Index, Windows, value_at};
+
+/// A change point needs this many readings after it: two differences that agree.
+pub const MIN_READINGS: usize = 3;
+/// A clock that advanced by less than this share of the poller's has not been refreshed.
+const MOVED: f64 = 0.05;
+
+/// A vertex between two readings.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slice {
+    /// The later reading.
+    pub end: Timestamp,
+    /// How long, by the vertex's own clock where it has one.
+    pub secs: f64,
+    /// Records received per second, all subtasks.
+    pub rate_in: Option<f64>,
+    /// Records sent per second, all subtasks.
+    pub rate_out: Option<f64>,
+    /// Share of time busy, mean over subtasks.
+    pub busy: Option<f64>,
+    /// Share of time backpressured, mean over subtasks.
+    pub backpressured: Option<f64>,
+    /// Share of time busy of the busiest subtask.
+    pub hottest: Option<f64>,
+}
+
+/// The slices of one vertex, oldest first, and whether its figures move.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Slices {
+    /// Between readings in which the figures moved and no counter fell.
+    pub slices: Vec<Slice>,
+    /// For how long the newest figures have not moved; zero when they did at the newest reading.
+    pub still: Millis,
+}
+
+impl Slices {
+    /// The newest `n` slices.
+    pub fn newest(&self, n: usize) -> &[Slice] {
+        &self.slices[self.slices.len().saturating_sub(n)..]
+    }
+
+    /// The newest slices between which `level` does not change; empty unless enough for [`MIN_READINGS`].
+    pub fn stretch(&self, level: impl Fn(&Slice) -> Option<f64>) -> &[Slice] {
+        let values: Vec<f64> = self.slices.iter().rev().map_while(&level).collect();
+        let values: Vec<f64> = values.into_iter().rev().collect();
+        let n = newest_stretch(&values);
+        if n + 1 < MIN_READINGS { &[] } else { self.newest(n) }
+    }
+}
+
+/// Mean of a quantity over slices, weighted by their length; `None` when any lacks it or there is none.
+pub fn over(slices: &[Slice], quantity: impl Fn(&Slice) -> Option<f64>) -> Option<f64> {
+    let total: f64 = slices.iter().map(|s| s.secs).sum();
+    let sum = slices.iter().map(|s| quantity(s).map(|q| q * s.secs)).sum::<Option<f64>>()?;
+    (total > 0.0).then(|| sum / total)
+}
+
+struct Counters<'a> {
+    records_in: Option<&'a Window>,
+    records_out: Option<&'a Window>,
+    busy: Option<&'a Window>,
+    idle: Option<&'a Window>,
+    backpressured: Option<&'a Window>,
+    hottest: Option<&'a Window>,
+    rates: Rates<'a>,
+}
+
+/// Flink's own 60 s averages: the fall-back where there is no counter.
+struct Rates<'a> {
+    records_in: Option<&'a Window>,
+    records_out: Option<&'a Window>,
+    busy: Option<&'a Window>,
+    backpressured: Option<&'a Window>,
+    hottest: Option<&'a Window>,
+}
+
+impl<'a> Counters<'a> {
+    fn of(index: &Index<'a>, task: &str) -> Counters<'a> {
+        let get = |name, agg| index.task(task, name, agg);
+        Counters {
+            records_in: get(name::RECORDS_IN, Agg::Sum),
+            records_out: get(name::RECORDS_OUT, Agg::Sum),
+            busy: get(name::BUSY_TOTAL, Agg::Sum),
+            idle: get(name::IDLE_TOTAL, Agg::Sum),
+            backpressured: get(name::BACKPRESSURED_TOTAL, Agg::Sum),
+            hottest: get(name::BUSY_TOTAL, Agg::Max),
+            rates: Rates {
+                records_in: get(name::RECORDS_IN_RATE, Agg::Sum),
+                records_out: get(name::RECORDS_OUT_RATE, Agg::Sum),
+                busy: get(name::BUSY_RATE, Agg::Avg),
+                backpressured: get(name::BACKPRESSURED_RATE, Agg::Avg),
+                hottest: get(name::BUSY_RATE, Agg::Max),
+            },
+        }
+    }
+
+    fn fell(&self, from: Timestamp, to: Timestamp) -> bool {
+        [self.records_in, self.records_out, self.busy, self.idle, self.backpressured, self.hottest]
+            .into_iter()
+            .flatten()
+            .any(|w| rise(w, from, to).is_some_and(|d| d < 0.0))
+    }
+
+    /// Seconds between two readings by the vertex's own clock; `None` without one.
+    fn clock(&self, parallelism: f64, from: Timestamp, to: Timestamp) -> Option<f64> {
+        let part = |w: Option<&Window>| rise(w?, from, to);
+        let ms = part(self.busy)? + part(self.idle)? + part(self.backpressured)?;
+        Some(ms / parallelism / 1_000.0)
+    }
+
+    fn slice(&self, parallelism: f64, secs: f64, from: Timestamp, to: Timestamp) -> Slice {
+        let rate = |counter: Option<&Window>, fallback: Option<&Window>| {
+            counter.and_then(|w| rise(w, from, to)).map(|d| d / secs).or_else(|| value_at(fallback?, to))
+        };
+        let share = |counter: Option<&Window>, subtasks: f64, fallback: Option<&Window>| {
+            let counted = counter.and_then(|w| rise(w, from, to)).map(|ms| ms / subtasks / secs / 1_000.0);
+            counted.or_else(|| Some(value_at(fallback?, to)? / 1_000.0)).map(|s| s.clamp(0.0, 1.0))
+        };
+        Slice {
+            end: to,
+            secs,
+            rate_in: rate(self.records_in, self.rates.records_in),
+            rate_out: rate(self.records_out, self.rates.records_out),
+            busy: share(self.busy, parallelism, self.rates.busy),
+            backpressured: share(self.backpressured, parallelism, self.rates.backpressured),
+            hottest: share(self.hottest, 1.0, self.rates.hottest),
+        }
+    }
+}
+
+fn rise(window: &Window, from: Timestamp, to: Timestamp) -> Option<f64> {
+    Some(value_at(window, to)? - value_at(window, from)?)
+}
+
+/// The slices of `task` from `from` on, at that parallelism.
+pub fn slices(windows: &Windows, index: &Index, task: &str, parallelism: u32, from: Timestamp) -> Slices {
+    let counters = Counters::of(index, task);
+    let p = f64::from(parallelism.max(1));
+    let mut out = Slices::default();
+    let mut base: Option<Timestamp> = None;
+    for at in windows.times(from) {
+        let Some(start) = base else {
+            base = Some(at);
+            continue;
+        };
+        if counters.fell(start, at) {
+            // A restart of some or all subtasks: neither negative nor a burst.
+            out.slices.clear();
+            base = Some(at);
+            continue;
+        }
+        let wall = at.since(start).as_secs();
+        let secs = counters.clock(p, start, at).unwrap_or(wall);
+        out.still = Millis(0);
+        if secs < MOVED * wall {
+            out.still = at.since(start);
+            continue;
+        }
+        let slice = counters.slice(p, secs, start, at);
+        if slice.rate_in.is_some() || slice.rate_out.is_some() {
+            out.slices.push(slice);
+        }
+        base = Some(at);
+    }
+    out
+}
+
+impl Slices {
+    /// How many readings the newest stretch has: for saying that it is too few.
+    pub fn stretch_readings(&self, level: impl Fn(&Slice) -> Option<f64>) -> u32 {
+        let values: Vec<f64> = self.slices.iter().rev().map_while(&level).collect();
+        let values: Vec<f64> = values.into_iter().rev().collect();
+        let n = newest_stretch(&values);
+        if n == 0 { 0 } else { n as u32 + 1 }
+    }
+}

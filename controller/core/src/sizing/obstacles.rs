@@ -1,0 +1,162 @@
+//! What scaling cannot fix. Each returns the reason why a vertex, or the whole job, is not scaled up.
+
+use crate::job::JobGraph;
+use crate::memory::{JobMemory, Rise};
+use crate::observation::Failure;
+use crate::reason::Reason;
+use crate::series::{Agg, name};
+use crate::sizing::evidence::{Slices, over};
+use crate::sizing::flow::SATURATED;
+use crate::sizing::stats::fit_line;
+use crate::units::{Millis, Ratio, Timestamp};
+use crate::windows::Index;
+use std::collections::VecDeque;
+
+/// The others do less than this share of what the hottest does.
+const HOT: f64 = 0.5;
+/// Share of time in garbage collection above which memory is the problem: the throughput collector's own limit for
+/// giving up is 98 %, and pauses are felt from a third on.
+const GC_SHARE: f64 = 0.3;
+/// Share of CPU periods throttled.
+const THROTTLED: f64 = 0.10;
+/// That many restarts within [`LOOP_WITHIN`] are a loop: one loss of a TaskManager gave 6 on a real Flink, so this
+/// waits for quiet rather than for a person.
+pub const LOOP_RESTARTS: f64 = 3.0;
+/// Back-off grows to a minute, so a dead job restarts only a few times in it.
+pub const LOOP_WITHIN: Millis = Millis::minutes(5);
+/// A failure that names an outside system counts for this long, unless records have flowed since.
+const DEPENDENCY_WITHIN: Millis = Millis::minutes(10);
+
+/// One subtask carries the load: judged over the newest stretch of its own load.
+pub fn hot_subtask(graph: &JobGraph, v: usize, slices: &Slices) -> Option<Reason> {
+    let p = f64::from(graph.vertices[v].parallelism.0);
+    let stretch = slices.stretch(|s| s.hottest);
+    let (hottest, mean) = (over(stretch, |s| s.hottest)?, over(stretch, |s| s.busy)?);
+    if p < 2.0 || hottest < SATURATED {
+        return None;
+    }
+    let others = ((mean * p - hottest) / (p - 1.0)).max(0.0);
+    let vertex = graph.vertices[v].name.clone();
+    (others < HOT * hottest).then_some(Reason::HotSubtask { vertex, hottest: Ratio(hottest), others: Ratio(others) })
+}
+
+/// Whether a vertex is a sink by Flink's names: what it writes to is outside.
+pub fn is_sink(graph: &JobGraph, v: usize) -> bool {
+    let name = &graph.vertices[v].name;
+    let first = name.split(" -> ").next().unwrap_or(name);
+    graph.outputs(v).next().is_none()
+        && (first.starts_with("Sink: ") || first.ends_with(": Writer") || first.ends_with(": Committer"))
+}
+
+/// A sink's busy time may be waiting: it is scaled only where that is ruled out.
+pub fn slow_sink(graph: &JobGraph, v: usize, slices: &Slices, index: &Index, memory: &JobMemory) -> Option<Reason> {
+    if !is_sink(graph, v) {
+        return None;
+    }
+    let vertex = &graph.vertices[v];
+    let rise = memory.learned.get(&vertex.id).and_then(|l| l.last_rise);
+    if rise.is_some_and(held) || send_time_is_flat(&vertex.name, index) {
+        return None;
+    }
+    let why = match rise {
+        Some(Rise { before, after: Some(after), .. }) => {
+            format!("with more subtasks each did {after:.0}/s instead of {before:.0}/s")
+        }
+        _ => "neither its send latency nor an earlier rise in parallelism tells".to_owned(),
+    };
+    let busy = Ratio(slices.slices.last().and_then(|s| s.busy).unwrap_or(1.0));
+    Some(Reason::SlowSink { vertex: vertex.name.clone(), busy, why })
+}
+
+/// The rate per subtask held when the parallelism last rose.
+fn held(rise: Rise) -> bool {
+    rise.after.is_some_and(|after| after >= 0.9 * rise.before)
+}
+
+fn send_time_is_flat(task: &str, index: &Index) -> bool {
+    let Some(window) = index.task_any(task, name::SEND_TIME, &[Agg::Avg, Agg::Max]) else { return false };
+    let points: Vec<(f64, f64)> = window.since(Timestamp(i64::MIN)).map(|(t, v)| (t.0 as f64 / 1_000.0, v)).collect();
+    let Some(line) = fit_line(&points) else { return false };
+    let span = points[points.len() - 1].0 - points[0].0;
+    // Flat: over what is seen it changed by less than a fifth of its level, or by less than a millisecond.
+    (line.slope * span).abs() < (0.2 * line.last.abs()).max(1.0)
+}
+
+/// Memory is short.
+pub fn gc_pressure(index: &Index) -> Option<Reason> {
+    let newest = |agg| index.all("", name::GC_RATE, agg).filter_map(|w| w.last()).map(|s| s.1 / 1_000.0);
+    let worst = [None, Some(Agg::Max)].into_iter().flat_map(newest).fold(0.0, f64::max);
+    (worst > GC_SHARE).then_some(Reason::GcPressure { share: Ratio(worst) })
+}
+
+/// CPU is throttled: only more TaskManagers help, and only a resource manager starts those.
+pub fn throttled(task: &str, index: &Index, series: Option<&str>, on_demand: bool) -> Option<Reason> {
+    let series = series.unwrap_or(name::CPU_THROTTLED);
+    let window = index.task_any(task, series, &[Agg::Max, Agg::Avg]).or_else(|| index.job(series))?;
+    let share = window.last()?.1;
+    let reason = Reason::Throttled { vertex: task.into(), share: Ratio(share) };
+    (share > THROTTLED && !on_demand).then_some(reason)
+}
+
+/// The outside system that a source or sink waits for does not answer.
+pub fn dependency_down(
+    graph: &JobGraph,
+    at: Timestamp,
+    failure: Option<&Failure>,
+    flowing_since: Option<Timestamp>,
+    index: &Index,
+    slices: &[Slices],
+) -> Option<Reason> {
+    // Records that have flowed for a while since the failure prove that it is back.
+    let recent =
+        failure.filter(|f| at.since(f.at) <= DEPENDENCY_WITHIN && flowing_since.is_none_or(|since| since <= f.at));
+    if let Some((dependency, evidence)) = recent.and_then(|f| Some((f.dependency.clone()?, f.text.clone()))) {
+        return Some(Reason::DependencyDown { dependency, evidence });
+    }
+    let silent = |v: &usize| slices[*v].slices.last().is_some_and(|s| s.rate_out == Some(0.0));
+    (0..graph.vertices.len()).filter(|v| graph.is_source(*v)).filter(silent).find_map(|v| stalled(graph, v, index))
+}
+
+fn stalled(graph: &JobGraph, v: usize, index: &Index) -> Option<Reason> {
+    let task = &graph.vertices[v].name;
+    let last = |series| index.task_any(task, series, &[Agg::Sum, Agg::Max]).and_then(|w| w.last()).map(|s| s.1);
+    let commits = index.task_any(task, name::COMMITS_FAILED, &[Agg::Sum, Agg::Max]);
+    let rising = commits.is_some_and(|w| {
+        let values: Vec<f64> = w.since(Timestamp(i64::MIN)).map(|s| s.1).collect();
+        values.windows(2).rev().take(3).any(|p| p[1] > p[0])
+    });
+    let evidence = match last(name::CONNECTION_COUNT) {
+        Some(0.0) => format!("{task} emits nothing and has no connection"),
+        _ if rising => format!("{task} emits nothing and its offset commits fail"),
+        _ => return None,
+    };
+    Some(Reason::DependencyDown { dependency: "Kafka".to_owned(), evidence })
+}
+
+/// The job restarts again and again; `restarts` holds when, rescales left out.
+pub fn restart_loop(at: Timestamp, restarts: &VecDeque<(Timestamp, f64)>) -> Option<Reason> {
+    let recent: f64 = restarts.iter().filter(|r| at.since(r.0) <= LOOP_WITHIN).map(|r| r.1).sum();
+    let reason = Reason::RestartLoop { restarts: recent as u64, within: LOOP_WITHIN };
+    (recent >= LOOP_RESTARTS).then_some(reason)
+}
+
+/// Event time stands still while records move and nobody is busy: more subtasks do not move a watermark.
+pub fn stalled_watermark(
+    graph: &JobGraph,
+    at: Timestamp,
+    index: &Index,
+    slices: &[Slices],
+    window: Millis,
+) -> Option<Reason> {
+    let busy = slices.iter().filter_map(|s| s.slices.last()?.busy).fold(0.0, f64::max);
+    (0..graph.vertices.len()).find_map(|v| {
+        let moves = slices[v].slices.last().is_some_and(|s| s.rate_in.or(s.rate_out).is_some_and(|r| r > 0.0));
+        let watermark = index.task_any(&graph.vertices[v].name, name::OUTPUT_WATERMARK, &[Agg::Min, Agg::Avg])?;
+        let (newest, value) = watermark.last()?;
+        let since = watermark.since(Timestamp(i64::MIN)).rev().take_while(|s| s.1 == value).last()?.0;
+        let still = newest.since(since);
+        let vertex = graph.vertices[v].name.clone();
+        let held = moves && busy < SATURATED && still >= window && at.since(newest) <= window;
+        held.then_some(Reason::StalledWatermark { vertex, since: still })
+    })
+}

@@ -1,0 +1,117 @@
+//! When more is needed.
+
+use crate::reason::Reason;
+use crate::sizing::advice::{Advice, Direction, Work};
+use crate::sizing::{plan, worth};
+use crate::units::{Millis, Ratio, RecordsPerSec};
+
+/// Advice to scale up, or to hold because scaling up cannot help; `None` when nothing asks for more.
+pub(crate) fn advise(work: &Work) -> Option<Advice> {
+    let overloaded = overloaded(work);
+    let objective = objective(work);
+    let broken = objective.is_some();
+    if overloaded.is_empty() && !broken && !below_floor(work) {
+        return None;
+    }
+    let reasons: Vec<Reason> = overloaded.into_iter().chain(objective).collect();
+    if let Some(advice) = draining_in_time(work, &reasons) {
+        return Some(advice);
+    }
+    let obstacles: Vec<Reason> = work.obstacles.iter().flatten().cloned().collect();
+    let mut blockers = work.blockers();
+    blockers.extend(worth::checkpoint_fits(work.case.memory, work.case.checkpoints));
+    if !blockers.is_empty() {
+        return Some(work.hold(reasons.into_iter().chain(obstacles).chain(blockers).collect()));
+    }
+    let task = work.task(&work.needs);
+    let mut plan = task.up();
+    plan.reasons.extend(obstacles);
+    plan.reasons.extend(bounds(work, &plan.parallelism));
+    let explained = plan::explain(&task, &plan.parallelism);
+    let mut advice = work.change(Direction::Up, plan, reasons, explained);
+    advice.objective_broken = broken;
+    if advice.direction.is_some() {
+        advice.reasons.push(cost(work));
+    }
+    Some(advice)
+}
+
+/// Vertices that are asked for more than they can do with room to spare, the worst first.
+fn overloaded(work: &Work) -> Vec<Reason> {
+    let above = work.case.policy.scaling.scale_up_at;
+    let mut over: Vec<(f64, usize)> = (0..work.needs.len())
+        .filter_map(|v| Some((work.utilization(v)?, v)))
+        .filter(|(utilization, _)| *utilization > above)
+        .collect();
+    over.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    over.into_iter().filter_map(|(utilization, v)| overload(work, v, utilization, above)).collect()
+}
+
+fn overload(work: &Work, v: usize, utilization: f64, above: f64) -> Option<Reason> {
+    let vertex = &work.case.graph.vertices[v];
+    let p = vertex.parallelism.0;
+    Some(Reason::Overloaded {
+        vertex: vertex.name.clone(),
+        demand: RecordsPerSec(plan::at(work.arrivals[v]?, p)),
+        capacity: RecordsPerSec(work.needs[v].curve.as_ref()?.at(p).0),
+        utilization: Ratio(utilization),
+        above: Ratio(above),
+    })
+}
+
+/// The worst source is behind its objective and will not be back in time.
+fn objective(work: &Work) -> Option<Reason> {
+    let (v, lag) = work.worst_lag()?;
+    let scaling = &work.case.policy.scaling;
+    let (objective, catch_up) = (scaling.lag_objective, scaling.catch_up);
+    let slope = work.sources.get(&v)?.slope.unwrap_or(0.0);
+    let drain = (slope < 0.0).then(|| lag / -slope);
+    let in_time = drain.is_some_and(|d| d <= catch_up.as_secs());
+    if lag <= objective.as_secs() || in_time {
+        return None;
+    }
+    let (lag, drain) = (Millis::from_secs(lag), drain.map(Millis::from_secs));
+    Some(Reason::MissesObjective { source: work.case.graph.vertices[v].name.clone(), lag, drain, objective, catch_up })
+}
+
+/// A floor by calendar or the policy's minimum asks for more.
+fn below_floor(work: &Work) -> bool {
+    let below = |(need, vertex): (&plan::Need, &crate::job::Vertex)| !need.obstacle && need.min > vertex.parallelism.0;
+    work.needs.iter().zip(&work.case.graph.vertices).any(below)
+}
+
+/// While a backlog is worked off in time, the load that is seen is not the load that arrives.
+fn draining_in_time(work: &Work, reasons: &[Reason]) -> Option<Advice> {
+    let misses = reasons.iter().any(|r| matches!(r, Reason::MissesObjective { .. }));
+    let draining: Vec<Reason> = work.sources.values().filter(|s| s.draining).flat_map(|s| s.why.clone()).collect();
+    let over: Vec<Reason> = reasons.to_vec();
+    (!draining.is_empty() && !misses).then(|| work.hold(draining.into_iter().chain(over).collect()))
+}
+
+/// Bounds that the policy or the job sets on what is overloaded.
+fn bounds(work: &Work, parallelism: &[u32]) -> Vec<Reason> {
+    work.sources
+        .iter()
+        .filter(|(v, _)| parallelism[**v] != work.case.graph.vertices[**v].parallelism.0)
+        .flat_map(|(_, s)| s.why.clone())
+        .chain(
+            work.sources.values().flat_map(|s| s.why.iter().filter(|r| matches!(r, Reason::AtLeast { .. })).cloned()),
+        )
+        .fold(Vec::new(), |mut out, reason| {
+            if !out.contains(&reason) {
+                out.push(reason);
+            }
+            out
+        })
+}
+
+fn cost(work: &Work) -> Reason {
+    let replay = work.case.checkpoints.and_then(|c| Some(work.case.at.since(c.last_completed?))).unwrap_or_default();
+    let prevents = match work.worst_lag() {
+        Some((_, lag)) if lag > 1.0 => {
+            format!("without it the job stays {} behind or falls further", Millis::from_secs(lag))
+        }
+        _ => "without it the job falls behind, or cannot catch up after a failure".to_owned(),
+    };
+    Reason::Worth { pause: worth::pause(work.case.memory), replay, prevents }
+}

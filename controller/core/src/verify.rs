@@ -1,0 +1,283 @@
+//! Follows a rescale to its end: reached, verified, undone, withdrawn, or inconclusive at its deadline.
+//!
+//! A scale-up is undone only if it cannot run, checkpoints fail, or total capacity fell; never because lag still grows.
+
+use crate::act;
+use crate::effect::{Action, ActionKind, CheckpointOrder, Effect, Purpose, Token};
+use crate::job::JobKey;
+use crate::observation::{Bounds, Observation};
+use crate::policy::Policy;
+use crate::run::{Phase, Run};
+use crate::state::State;
+use crate::units::{Millis, Parallelism, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// That many failures since Flink took it mean that it cannot run at this size.
+const CANNOT_RUN: u32 = 3;
+/// That many failed checkpoints in a row, none completed, mean that they fail at this size.
+const CHECKPOINTS_FAIL: u64 = 3;
+/// A capacity that fell by more than this fell: less is noise.
+const FELL: f64 = 0.95;
+/// Of the predicted growth, this much counts as what was promised.
+const HALF_OF_IT: f64 = 0.5;
+
+/// Looks at a run after its job was observed.
+pub(crate) fn observed(state: &mut State, policy: &Policy, key: &JobKey, at: Timestamp) -> Vec<Effect> {
+    let Some(job) = state.jobs.get(key) else { return Vec::new() };
+    let (Some(run), Some(observation)) = (job.memory.run.clone(), job.view.last.clone()) else { return Vec::new() };
+    match run.phase {
+        Phase::Settling => settling(state, policy, key, at, run, &observation),
+        Phase::RollingBack if run.asked_at.is_none() => rolling_back(state, key, at, run, &observation),
+        Phase::Aborted { .. } => {
+            // Somebody else rescaled: it ended while the observation was taken in.
+            act::keep(state, key, run.clone());
+            act::progress(state, key, at, &run, "somebody else rescaled the job".to_owned())
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn is_reached(observation: &Observation, bounds: &BTreeMap<Arc<str>, Bounds>) -> bool {
+    observation.running_since.is_some()
+        && observation.graph.vertices.iter().all(|v| bounds.get(&v.id).is_none_or(|b| b.upper == v.parallelism))
+}
+
+fn settling(
+    state: &mut State,
+    policy: &Policy,
+    key: &JobKey,
+    at: Timestamp,
+    mut run: Run,
+    seen: &Observation,
+) -> Vec<Effect> {
+    let acted = run.acted_at.unwrap_or(run.planned_at);
+    if run.restarts >= CANNOT_RUN {
+        let why = format!("{} failures since: it does not run at this size", run.restarts);
+        return act::undo(state, key, at, run, why, true);
+    }
+    if run.reached_at.is_none() {
+        if !is_reached(seen, &run.target) {
+            return unreached(state, policy, key, at, run, seen, acted);
+        }
+        reached(state, key, at, &mut run, seen, acted);
+        act::keep(state, key, run.clone());
+        let seconds = at.since(acted).as_secs();
+        return act::progress(
+            state,
+            key,
+            at,
+            &run,
+            format!("every task runs at the new parallelism, {seconds:.1} s after"),
+        );
+    }
+    judge(state, policy, key, at, run, seen)
+}
+
+fn reached(state: &mut State, key: &JobKey, at: Timestamp, run: &mut Run, seen: &Observation, acted: Timestamp) {
+    run.reached_at = Some(at);
+    run.failed_before = seen.checkpoints.as_ref().and_then(|c| c.failed);
+    run.note(at, "reached");
+    let took = seen.running_since.map_or(Millis(0), |since| since.since(acted));
+    if let Some(job) = state.jobs.get_mut(key).filter(|_| took.0 > 0) {
+        let before = job.memory.pause.unwrap_or(took);
+        job.memory.pause = Some(Millis(u64::midpoint(before.0, took.0)));
+    }
+}
+
+/// Not there yet. What we asked and what does not come is not asked for ever: Flink would rescale by itself, outside
+/// every budget, when a TaskManager joins.
+fn unreached(
+    state: &mut State,
+    policy: &Policy,
+    key: &JobKey,
+    at: Timestamp,
+    mut run: Run,
+    seen: &Observation,
+    acted: Timestamp,
+) -> Vec<Effect> {
+    let after = policy.scaling.withdraw_after;
+    if at.since(acted) < after {
+        return Vec::new();
+    }
+    if seen.running_since.is_none() {
+        let why = format!("not all tasks run {after} after it");
+        return act::undo(state, key, at, run, why, true);
+    }
+    let why = format!("not reached within {after}: what does not come is asked no longer");
+    run.note(at, why.clone());
+    act::failed_verification(state, key, at, &run);
+    run.enter(at, Phase::Failed { why: why.clone() });
+    act::keep(state, key, run.clone());
+    let mut effects = act::progress(state, key, at, &run, why);
+    effects.extend(withdraw(state, key, &run, seen));
+    effects
+}
+
+fn withdraw(state: &mut State, key: &JobKey, run: &Run, seen: &Observation) -> Option<Effect> {
+    let bounds = |p: Parallelism| Bounds { lower: Parallelism(1), upper: p };
+    let target: BTreeMap<_, _> = seen.graph.vertices.iter().map(|v| (v.id.clone(), bounds(v.parallelism))).collect();
+    let job = state.jobs.get_mut(key)?;
+    job.memory.token = Token(job.memory.token.0 + 1);
+    let expected = std::mem::replace(&mut job.memory.asked, target.clone());
+    let token = job.memory.token;
+    state.touch(key);
+    let kind = ActionKind::Rescale { purpose: Purpose::Withdraw, target, expected, checkpoint: CheckpointOrder::None };
+    let (job, job_id) = (key.clone(), seen.job_id.clone());
+    Some(Effect::Act(Box::new(Action { run: run.id, token, job, job_id, kind })))
+}
+
+/// What we asked for was reached once, and slots have gone since: after a while it is asked no longer.
+pub(crate) fn withdraw_unmet(state: &mut State, policy: &Policy, key: &JobKey, at: Timestamp) -> Vec<Effect> {
+    let Some(job) = state.jobs.get_mut(key) else { return Vec::new() };
+    let Some(seen) = job.view.last.clone() else { return Vec::new() };
+    let idle = job.memory.run.is_none() && job.memory.asked_by_us && seen.running_since.is_some();
+    let below = |v: &crate::job::Vertex| job.memory.asked.get(&v.id).is_some_and(|b| b.upper > v.parallelism);
+    let unmet = idle && seen.requirements.as_ref() == Some(&job.memory.asked) && seen.graph.vertices.iter().any(below);
+    let since = if unmet { *job.view.unmet_since.get_or_insert(at) } else { at };
+    if !unmet {
+        job.view.unmet_since = None;
+    }
+    let Some(run) = job.memory.ended.back().cloned().filter(|_| at.since(since) >= policy.scaling.withdraw_after)
+    else {
+        return Vec::new();
+    };
+    let what = "slots have gone: what does not come back is asked no longer".to_owned();
+    let mut effects = act::progress(state, key, at, &run, what);
+    effects.extend(withdraw(state, key, &run, &seen));
+    effects
+}
+
+fn judge(
+    state: &mut State,
+    policy: &Policy,
+    key: &JobKey,
+    at: Timestamp,
+    mut run: Run,
+    seen: &Observation,
+) -> Vec<Effect> {
+    let reached = run.reached_at.unwrap_or(at);
+    if let Some(why) = checkpoints_fail(&run, seen) {
+        return act::undo(state, key, at, run, why, true);
+    }
+    let warm = seen.running_since.is_some_and(|since| at.since(since) >= policy.scaling.warm_up);
+    let found = if warm { capacity(state, key, &run) } else { Capacity::Unknown };
+    if let Capacity::Fell(why) = found {
+        return act::undo(state, key, at, run, why, true);
+    }
+    let checkpoint = checkpoint_since(&run, seen, reached);
+    let acted = run.acted_at.unwrap_or(run.planned_at);
+    let ended = match (found, checkpoint) {
+        (Capacity::Grew(what), true) => Some((Phase::Succeeded, what)),
+        (found, checkpoint) if at.since(acted) >= run.patience => {
+            let why = inconclusive(&found, checkpoint);
+            Some((Phase::Inconclusive { why: why.clone() }, why))
+        }
+        _ => None,
+    };
+    let Some((phase, what)) = ended else { return Vec::new() };
+    let succeeded = phase == Phase::Succeeded;
+    run.note(at, what.clone());
+    run.enter(at, phase);
+    act::keep(state, key, run.clone());
+    let mut effects = act::progress(state, key, at, &run, what.clone());
+    if !succeeded {
+        effects.push(Effect::Escalate {
+            job: Some(key.clone()),
+            at,
+            message: format!("{key}: {} inconclusive: {what}", run.id),
+        });
+    }
+    effects
+}
+
+fn inconclusive(found: &Capacity, checkpoint: bool) -> String {
+    let capacity = match found {
+        Capacity::Less(what) => what.clone(),
+        Capacity::Grew(_) => "capacity is as promised".to_owned(),
+        _ => "what it can do now could not be measured".to_owned(),
+    };
+    let checkpoint = if checkpoint { "a checkpoint completed" } else { "no checkpoint has completed since" };
+    format!("kept, but not shown to work: {capacity}; {checkpoint}")
+}
+
+fn checkpoints_fail(run: &Run, seen: &Observation) -> Option<String> {
+    let checkpoints = seen.checkpoints.as_ref()?;
+    let failed = checkpoints.failed?.checked_sub(run.failed_before?)?;
+    let completed = checkpoint_since(run, seen, run.reached_at?);
+    (failed >= CHECKPOINTS_FAIL && !completed).then(|| format!("{failed} checkpoints failed since, none completed"))
+}
+
+/// A checkpoint completed after every task ran at the new parallelism; without checkpoints none is asked for.
+fn checkpoint_since(run: &Run, seen: &Observation, reached: Timestamp) -> bool {
+    let Some(checkpoints) = &seen.checkpoints else { return false };
+    let newer = checkpoints.last_completed_id > run.checkpoint_before;
+    let attempt = seen.running_since.unwrap_or(reached);
+    checkpoints.enabled == Some(false)
+        || (newer && checkpoints.last_completed.is_some_and(|at| at >= attempt.min(reached)))
+}
+
+enum Capacity {
+    Grew(String),
+    Less(String),
+    Fell(String),
+    Unknown,
+}
+
+/// Compares what the changed vertices can do with what was promised. The weakest of them counts.
+fn capacity(state: &State, key: &JobKey, run: &Run) -> Capacity {
+    let Some(job) = state.jobs.get(key) else { return Capacity::Unknown };
+    let mut worst = Capacity::Unknown;
+    for (name, promise) in &run.promises {
+        let Some(view) = job.view.vertices.iter().find(|v| v.name == *name) else { return Capacity::Unknown };
+        let Some(now) = view.capacity.map(|c| c.0) else { return Capacity::Unknown };
+        let (before, predicted) = (promise.before, promise.predicted);
+        let what = format!("{name} can do {now:.0}/s now, {before:.0}/s before, {predicted:.0}/s were predicted");
+        // A vertex that is far from its limits cannot be told by its capacity: what it is asked for is far below.
+        let demanded = promise.demand > 0.5 * before.min(predicted);
+        let found = if run.purpose == Purpose::Down {
+            if now < promise.demand { Capacity::Fell(what) } else { Capacity::Grew(what) }
+        } else if now < FELL * before && demanded {
+            Capacity::Fell(what)
+        } else if now >= before + HALF_OF_IT * (predicted - before) || !demanded {
+            Capacity::Grew(what)
+        } else {
+            Capacity::Less(what)
+        };
+        worst = weaker(worst, found);
+    }
+    worst
+}
+
+fn weaker(a: Capacity, b: Capacity) -> Capacity {
+    let rank = |c: &Capacity| match c {
+        Capacity::Fell(_) => 0,
+        Capacity::Less(_) => 1,
+        Capacity::Grew(_) => 2,
+        Capacity::Unknown => 3,
+    };
+    if rank(&a) <= rank(&b) { a } else { b }
+}
+
+fn rolling_back(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run, seen: &Observation) -> Vec<Effect> {
+    let started = run.log.last().map_or(run.planned_at, |l| l.0);
+    if is_reached(seen, &run.before) {
+        let why = run.log.iter().rev().find(|l| l.1.starts_with("undone")).map_or_else(String::new, |l| l.1.clone());
+        run.note(at, "back at what it was");
+        run.enter(at, Phase::RolledBack { why: why.clone() });
+        act::keep(state, key, run.clone());
+        let mut effects = act::progress(state, key, at, &run, why.clone());
+        effects.push(Effect::Escalate { job: Some(key.clone()), at, message: format!("{key}: {} {why}", run.id) });
+        return effects;
+    }
+    if at.since(started) < run.patience.max(Millis::minutes(5)) {
+        return Vec::new();
+    }
+    let why = "the job did not come back to what it was".to_owned();
+    run.note(at, why.clone());
+    run.enter(at, Phase::RollbackFailed { why: why.clone() });
+    act::keep(state, key, run.clone());
+    let mut effects = act::progress(state, key, at, &run, why.clone());
+    effects.push(Effect::Escalate { job: Some(key.clone()), at, message: format!("{key}: {} {why}", run.id) });
+    effects
+}

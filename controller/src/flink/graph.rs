@@ -32,14 +32,14 @@ pub fn build(details: &JobDetails, known: Option<&JobGraph>) -> Result<JobGraph,
         return Err(format!("the job has {} vertices, more than the {MAX_VERTICES} that are read", vertices.len()));
     }
     let labels = labels(vertices)?;
-    let built: Result<Vec<Vertex>, String> = vertices
+    let built: Vec<Vertex> = vertices
         .iter()
         .zip(labels)
         .enumerate()
         .map(|(i, (v, l))| vertex(v, l, known.and_then(|g| g.vertices.get(i))))
-        .collect();
+        .collect::<Result<_, _>>()?;
     let edges = edges(vertices, details.plan.as_ref().ok_or("the answer has no plan")?)?;
-    Ok(JobGraph { vertices: built?, edges })
+    Ok(JobGraph { vertices: built, edges })
 }
 
 /// The name of each vertex, made unique: two of one name get the first digits of their ids (all of them if need be).

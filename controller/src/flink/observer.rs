@@ -169,7 +169,8 @@ impl Observer {
     async fn wake(&mut self, jobs: &[(Arc<str>, JobKey)]) {
         let fetch = Duration::from_millis(self.fetch_interval().0);
         let silent = self.polled.is_none_or(|t| t.elapsed() + Duration::from_secs(1) >= fetch);
-        let Some((id, _)) = jobs.first().filter(|_| silent) else { return };
+        let hung = |id: &Arc<str>| self.jobs.get(id).is_some_and(|m| m.hung);
+        let Some((id, _)) = jobs.iter().find(|(id, _)| !hung(id)).filter(|_| silent) else { return };
         // Asked a moment too early, Flink would not fetch: wait out the rest of its interval.
         if let Some(rest) = self.woken.and_then(|t| (fetch + Duration::from_millis(50)).checked_sub(t.elapsed()))
             && rest < Duration::from_secs(2)
@@ -178,7 +179,7 @@ impl Observer {
         }
         // Whether it is answered does not matter: the reads that follow tell.
         let path = format!("/jobs/{id}/metrics?get=numRestarts");
-        let _ = self.client.get::<Vec<Metric>>(Lane::Poll, &path).await;
+        let _ = tokio::time::timeout(MIN_PATIENCE, self.client.get::<Vec<Metric>>(Lane::Poll, &path)).await;
         self.woken = Some(Instant::now());
         tokio::time::sleep(Duration::from_millis(FETCHED_AFTER.0)).await;
     }

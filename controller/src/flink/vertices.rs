@@ -111,17 +111,27 @@ fn tick(
     }
 }
 
-/// Which vertices' subtasks to ask this time: sources always, the others as the bounds allow, busy ones first.
+/// Which vertices' subtasks to ask this time: sources first, the others as the bound allows, in turn.
 pub fn choose(graph: &JobGraph, attempt: &Attempt, turn: u64, thrifty: bool) -> Vec<usize> {
-    let n = graph.vertices.len();
-    let rotate = |i: &usize| (i + n - (turn as usize * MAX_READS) % n.max(1)) % n.max(1);
-    let own = |i: &usize| attempt.vertices.get(*i).is_some_and(|m| m.own);
-    let busy = |i: usize| attempt.vertices.get(i).is_some_and(|m| m.busy > WORTH_A_LOOK);
-    let due = |i: &usize| graph.is_source(*i) || !thrifty || busy(*i) || (turn + *i as u64).is_multiple_of(IDLE_EVERY);
-    let mut chosen: Vec<usize> = (0..n).filter(own).filter(due).collect();
-    chosen.sort_by_key(|i| (!graph.is_source(*i), !busy(*i), rotate(i)));
-    chosen.truncate(MAX_READS);
+    let memory = |i: &usize| attempt.vertices.get(*i).filter(|m| m.own);
+    let due = |i: &usize| {
+        let idle_turn = (turn + *i as u64).is_multiple_of(IDLE_EVERY);
+        memory(i).is_some_and(|m| graph.is_source(*i) || !thrifty || idle_turn || m.busy > WORTH_A_LOOK)
+    };
+    let (sources, others): (Vec<usize>, Vec<usize>) =
+        (0..graph.vertices.len()).filter(due).partition(|i| graph.is_source(*i));
+    let mut chosen = some(&sources, turn, MAX_READS / 2);
+    chosen.extend(some(&others, turn, MAX_READS - chosen.len()));
     chosen
+}
+
+/// At most `room` of them, the next ones with each turn.
+fn some(of: &[usize], turn: u64, room: usize) -> Vec<usize> {
+    if of.len() <= room {
+        return of.to_vec();
+    }
+    let from = (turn % of.len() as u64) as usize * room;
+    (0..room).map(|k| of[(from + k) % of.len()]).collect()
 }
 
 /// Reads the subtasks' metrics of one vertex.

@@ -9,7 +9,7 @@ use crate::sizing::burst::{Bursts, WorkLog};
 use crate::sizing::capacity::{self, Curve, Measured};
 use crate::sizing::demand::{self, SourceCase, SourceView};
 use crate::sizing::evidence::{self, Slices};
-use crate::sizing::flow::{self, Arrival};
+use crate::sizing::flow::{self, Arrival, Origin};
 use crate::sizing::plan::{Need, Plan, Task};
 use crate::sizing::worth::Peaks;
 use crate::sizing::{down, obstacles, room, up, worth};
@@ -162,6 +162,15 @@ fn not_moving(case: &Case, slices: &[Slices]) -> Option<Reason> {
     (still >= limit && still.0 > 0).then_some(Reason::NotMoving { vertex, since: still })
 }
 
+/// What a source's demand means for what is behind it.
+fn origin(view: &SourceView, slices: &Slices) -> Origin {
+    match view.demand {
+        Some((split, exact)) => Origin::Known(Arrival { split, each: 0.0, exact }),
+        None if slices.slices.is_empty() && view.consumed.is_none() => Origin::Absent,
+        None => Origin::Silent,
+    }
+}
+
 fn highest(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     [a, b].into_iter().flatten().max_by(f64::total_cmp)
 }
@@ -204,9 +213,8 @@ impl<'a> Work<'a> {
             let view = demand::source(&source);
             self.sources.insert(v, view);
         }
-        let arriving = |view: &SourceView| view.demand.map(|(split, exact)| Arrival { split, each: 0.0, exact });
-        let known = self.sources.iter().filter_map(|(v, s)| Some((*v, arriving(s)?))).collect();
-        self.arrivals = flow::arrivals(graph, &known, &self.slices, &self.case.memory.fits);
+        let origins = self.sources.iter().map(|(v, s)| (*v, origin(s, &self.slices[*v]))).collect();
+        self.arrivals = flow::arrivals(graph, &origins, &self.slices, &self.case.memory.fits);
     }
 
     fn judge_vertices(&mut self) {

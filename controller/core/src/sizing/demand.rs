@@ -82,17 +82,21 @@ pub fn source(case: &SourceCase) -> SourceView {
     let vertex = &case.graph.vertices[case.v];
     let name = || vertex.name.clone();
     let slices = &case.slices[case.v];
-    if let Some(drift) = case.last(name::ALIGNMENT_DRIFT, &[Agg::Max, Agg::Avg]).filter(|d| *d > 0.0) {
-        return SourceView::unknown(Reason::HeldByAlignment { source: name(), drift: Millis(drift as u64) });
-    }
     let stretch = slices.stretch(|s| flow::work(case.graph, case.v, s));
+    if let Some(drift) = case.last(name::ALIGNMENT_DRIFT, &[Agg::Max, Agg::Avg]).filter(|d| *d > 0.0) {
+        let consumed = over(stretch, |s| flow::work(case.graph, case.v, s));
+        let held = SourceView::unknown(Reason::HeldByAlignment { source: name(), drift: Millis(drift as u64) });
+        return SourceView { demand: consumed.map(|c| (c, false)), consumed, ..held };
+    }
     if stretch.is_empty() {
         let have = slices.stretch_readings(|s| flow::work(case.graph, case.v, s));
         return SourceView::unknown(Reason::TooFewSamples { have, need: MIN_READINGS as u32 });
     }
     let Some(consumed) = over(stretch, |s| flow::work(case.graph, case.v, s)).filter(|c| *c > 0.0) else {
         let idle = case.last(name::SOURCE_IDLE, &[Agg::Min, Agg::Avg, Agg::Max]).unwrap_or(0.0);
-        return SourceView::unknown(Reason::SourceIdle { source: name(), idle: Millis(idle as u64) });
+        let idle = SourceView::unknown(Reason::SourceIdle { source: name(), idle: Millis(idle as u64) });
+        // At least nothing: another source may still ask for more, and nobody for less.
+        return SourceView { demand: Some((0.0, false)), consumed: Some(0.0), ..idle };
     };
     let view = match (case.offsets(stretch), case.event_time(stretch)) {
         (Some(lag), _) => by_offsets(case, consumed, lag),

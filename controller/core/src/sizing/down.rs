@@ -3,7 +3,7 @@
 use crate::reason::{Limit, Reason};
 use crate::series::{Agg, name};
 use crate::sizing::advice::{Advice, Direction, Work};
-use crate::sizing::flow::{self, Arrival};
+use crate::sizing::flow::{self, Arrival, Origin};
 use crate::sizing::plan::{self, Need, Task};
 use crate::sizing::{capacity, worth};
 use crate::units::{Millis, Parallelism, Ratio, RecordsPerSec, Timestamp};
@@ -91,7 +91,7 @@ fn peak_arrivals(work: &Work) -> Option<(Vec<Option<Arrival>>, Vec<Reason>)> {
         if yesterday > 1.1 * recent {
             reasons.push(Reason::YesterdayPeak { peak: RecordsPerSec(yesterday), now: RecordsPerSec(now) });
         }
-        known.insert(*v, Arrival { split: recent.max(yesterday), each: 0.0, exact: true });
+        known.insert(*v, Origin::Known(Arrival { split: recent.max(yesterday), each: 0.0, exact: true }));
     }
     let mut arrivals = flow::arrivals(case.graph, &known, &work.slices, &case.memory.fits);
     // What came in bursts now comes in bursts then.

@@ -71,6 +71,7 @@ struct Counters<'a> {
     idle: Option<&'a Window>,
     backpressured: Option<&'a Window>,
     hottest: Option<&'a Window>,
+    mean: Option<&'a Window>,
     rates: Rates<'a>,
 }
 
@@ -93,6 +94,7 @@ impl<'a> Counters<'a> {
             idle: get(name::IDLE_TOTAL, Agg::Sum),
             backpressured: get(name::BACKPRESSURED_TOTAL, Agg::Sum),
             hottest: get(name::BUSY_TOTAL, Agg::Max),
+            mean: get(name::BUSY_TOTAL, Agg::Avg),
             rates: Rates {
                 records_in: get(name::RECORDS_IN_RATE, Agg::Sum),
                 records_out: get(name::RECORDS_OUT_RATE, Agg::Sum),
@@ -125,14 +127,34 @@ impl<'a> Counters<'a> {
             let counted = counter.and_then(|w| rise(w, from, to)).map(|ms| ms / subtasks / secs / 1_000.0);
             counted.or_else(|| Some(value_at(fallback?, to)? / 1_000.0)).map(|s| s.clamp(0.0, 1.0))
         };
+        let busy = share(self.busy, parallelism, self.rates.busy);
+        let hottest = || Some(value_at(self.rates.hottest?, to)? / 1_000.0);
         Slice {
             end: to,
             secs,
             rate_in: rate(self.records_in, self.rates.records_in),
             rate_out: rate(self.records_out, self.rates.records_out),
-            busy: share(self.busy, parallelism, self.rates.busy),
+            busy,
             backpressured: share(self.backpressured, parallelism, self.rates.backpressured),
-            hottest: share(self.hottest, 1.0, self.rates.hottest),
+            hottest: self.hottest(busy, to).or_else(hottest).map(|h| h.clamp(0.0, 1.0)),
+        }
+    }
+
+    /// Share of time busy of the busiest subtask. It comes from another answer than the sums, taken at another moment
+    /// and not at every reading: so it is told as a multiple of the mean of its own answer, between its own two newest
+    /// readings.
+    fn hottest(&self, busy: Option<f64>, to: Timestamp) -> Option<f64> {
+        let window = self.hottest?;
+        let (at, newest) = window.since(Timestamp(i64::MIN)).rfind(|s| s.0 <= to)?;
+        let (before, older) = window.since(Timestamp(i64::MIN)).rfind(|s| s.0 < at)?;
+        let rose = newest - older;
+        if rose < 0.0 || to.since(at) > at.since(before) {
+            return None;
+        }
+        match self.mean.and_then(|w| rise(w, before, at)) {
+            Some(mean) if mean > 0.0 => Some(busy? * rose / mean),
+            Some(_) => busy,
+            None => Some(rose / at.since(before).as_secs() / 1_000.0),
         }
     }
 }

@@ -112,23 +112,52 @@ pub struct Arrival {
     pub exact: bool,
 }
 
+/// Records/s that every subtask of `v` would receive by broadcast edges if its upstream had what is asked of it.
+fn broadcast_demand(graph: &JobGraph, v: usize, newest: &[Option<Slice>], known: &[Option<Arrival>]) -> Option<f64> {
+    let from = graph.inputs(v).filter(|e| e.ship == Ship::Broadcast).map(|e| e.from);
+    from.map(|u| {
+        let (slice, arrival) = (newest[u].as_ref()?, known[u]?);
+        let asked = arrival.split + arrival.each * f64::from(graph.vertices[u].parallelism.0);
+        let works = work(graph, u, slice).filter(|w| *w > 0.0)?;
+        Some(slice.rate_out? * asked / works)
+    })
+    .sum()
+}
+
+/// What is known of a source's demand, for carrying it on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Origin {
+    /// It is known, or a lower bound of it.
+    Known(Arrival),
+    /// Nothing may be concluded from what its descendants do: they work off a backlog, or the level has just changed.
+    Silent,
+    /// It shows no figures at all: what its descendants receive is at least what they are asked for.
+    Absent,
+}
+
 /// Carries the sources' demand through the graph: `None` where it is not known.
 pub fn arrivals(
     graph: &JobGraph,
-    sources: &BTreeMap<usize, Arrival>,
+    sources: &BTreeMap<usize, Origin>,
     slices: &[Slices],
     fits: &BTreeMap<Arc<str>, InputFit>,
 ) -> Vec<Option<Arrival>> {
     let newest: Vec<Option<Slice>> = slices.iter().map(|s| s.slices.last().copied()).collect();
     let mut out: Vec<Option<Arrival>> = vec![None; graph.vertices.len()];
+    let mut silent = vec![false; graph.vertices.len()];
     for v in topological(graph) {
-        out[v] = if graph.is_source(v) {
-            sources.get(&v).copied()
-        } else {
-            carried(graph, v, &out, fits).or_else(|| own(graph, v, slices, &newest)).map(|mut a| {
-                a.each = broadcast_rate(graph, v, &newest).unwrap_or(0.0);
-                a
-            })
+        silent[v] = sources.get(&v) == Some(&Origin::Silent) || graph.inputs(v).any(|e| silent[e.from]);
+        if silent[v] {
+            continue;
+        }
+        out[v] = match sources.get(&v) {
+            Some(Origin::Known(arrival)) => Some(*arrival),
+            Some(_) => None,
+            None => {
+                let each = broadcast_demand(graph, v, &newest, &out);
+                let arrival = carried(graph, v, &out, fits).or_else(|| own(graph, v, slices, &newest, &out));
+                arrival.zip(each).map(|(arrival, each)| Arrival { each, ..arrival })
+            }
         };
     }
     out
@@ -140,8 +169,12 @@ fn carried(
     known: &[Option<Arrival>],
     fits: &BTreeMap<Arc<str>, InputFit>,
 ) -> Option<Arrival> {
-    let ratio = ratio(fits.get(&graph.vertices[v].id))?;
     let mut total = Arrival { split: 0.0, each: 0.0, exact: true };
+    if graph.inputs(v).all(|e| e.ship == Ship::Broadcast) {
+        total.exact = graph.inputs(v).all(|e| known[e.from].is_some_and(|a| a.exact));
+        return Some(total);
+    }
+    let ratio = ratio(fits.get(&graph.vertices[v].id))?;
     for edge in graph.inputs(v).filter(|e| e.ship != Ship::Broadcast) {
         let up = known[edge.from]?;
         total.split += ratio * (up.split + up.each);
@@ -150,12 +183,20 @@ fn carried(
     Some(total)
 }
 
-/// Where ratios are unstable: its own rate, and what its upstream is kept from sending.
-fn own(graph: &JobGraph, v: usize, slices: &[Slices], newest: &[Option<Slice>]) -> Option<Arrival> {
-    let rate = slices[v].stretch(|s| s.rate_in).last()?.rate_in?;
+/// Where ratios are unstable or unknown: its own rate, and what its upstream is kept from sending.
+fn own(
+    graph: &JobGraph,
+    v: usize,
+    slices: &[Slices],
+    newest: &[Option<Slice>],
+    known: &[Option<Arrival>],
+) -> Option<Arrival> {
+    let broadcast = broadcast_rate(graph, v, newest)? * f64::from(graph.vertices[v].parallelism.0);
+    let rate = (slices[v].stretch(|s| s.rate_in).last()?.rate_in? - broadcast).max(0.0);
     let held = graph.inputs(v).filter_map(|e| newest[e.from].as_ref()?.backpressured).fold(0.0, f64::max);
+    let exact = held < FULL && graph.inputs(v).all(|e| known[e.from].is_some_and(|a| a.exact));
     // Backpressured 80 % of the time means five times the rate at most: beyond, the share says little.
-    Some(Arrival { split: rate / (1.0 - held.min(0.8)), each: 0.0, exact: held < FULL })
+    Some(Arrival { split: rate / (1.0 - held.min(0.8)), each: 0.0, exact })
 }
 
 /// Vertices so that every edge goes forward; Flink's own order where a cycle (an iteration) leaves no other.

@@ -90,7 +90,8 @@ impl Rig {
             timeout: Some(Millis::minutes(10)),
             enabled: Some(true),
         };
-        let slots = Slots { total: 64, free: 60, max: None, on_demand: false, per_taskmanager: Some(4), taskmanagers: 16 };
+        let slots =
+            Slots { total: 64, free: 60, max: None, on_demand: false, per_taskmanager: Some(4), taskmanagers: 16 };
         let observation = Observation {
             job: key(),
             job_id: "1".into(),
@@ -151,7 +152,10 @@ impl Rig {
             running: Some(part.p),
         };
         let edge = |(i, ship): (usize, &Ship)| Edge { from: i, to: i + 1, ship: ship.clone() };
-        JobGraph { vertices: self.parts.iter().map(vertex).collect(), edges: self.ships.iter().enumerate().map(edge).collect() }
+        JobGraph {
+            vertices: self.parts.iter().map(vertex).collect(),
+            edges: self.ships.iter().enumerate().map(edge).collect(),
+        }
     }
 
     /// One interval of physics: what passes is what the narrowest part lets pass.
@@ -169,7 +173,8 @@ impl Rig {
         let passed = if up { offered.min(narrowest) } else { 0.0 };
         self.backlog = ((self.arriving - passed) * secs + self.backlog).max(0.0);
         let held = self.backlog > 0.0;
-        let bottleneck = self.parts.iter().map(&capacity).enumerate().min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |m| m.0);
+        let bottleneck =
+            self.parts.iter().map(&capacity).enumerate().min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |m| m.0);
         let mut rate = passed;
         for (i, p) in self.parts.iter_mut().enumerate() {
             let busy = (rate / (p.each * f64::from(p.p))).min(1.0);
@@ -211,7 +216,8 @@ impl Rig {
                 seen.samples.push(Sample { key: Arc::new(key), value });
             }
         };
-        let names = [name::RECORDS_IN, name::RECORDS_OUT, name::BUSY_TOTAL, name::IDLE_TOTAL, name::BACKPRESSURED_TOTAL];
+        let names =
+            [name::RECORDS_IN, name::RECORDS_OUT, name::BUSY_TOTAL, name::IDLE_TOTAL, name::BACKPRESSURED_TOTAL];
         for part in &self.parts {
             names.iter().zip(part.totals).for_each(|(n, v)| put(SeriesKey::task(n, part.name, Agg::Sum), v));
             put(SeriesKey::task(name::BUSY_TOTAL, part.name, Agg::Max), part.hottest);

@@ -1,0 +1,12 @@
+//! The run loop, and `weirkeeper run`.
+
+pub mod act;
+pub mod engine;
+pub mod input;
+pub mod killswitch;
+pub mod mainloop;
+pub mod narrate;
+pub mod poll;
+pub mod seen;
+pub mod tick;
+pub mod world;

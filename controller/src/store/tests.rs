@@ -11,6 +11,7 @@ fn key(name: &str) -> JobKey {
     JobKey { cluster: "c".into(), namespace: None, name: name.into() }
 }
 
+#[allow(clippy::needless_update, reason = "what the fleet remembers grows")]
 fn fleet(next_id: u64) -> Stored {
     Stored::Fleet { version: STORED_VERSION, memory: FleetMemory { next_id, ..FleetMemory::default() } }
 }

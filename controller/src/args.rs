@@ -1,0 +1,366 @@
+//! The command line, as typed. Nothing is decided here: [`crate::settings`] makes one configuration of it.
+
+use crate::settings::{Output, Span};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Keeps Apache Flink jobs at the right size: reads them, decides by policy, rescales in place, verifies, undoes.
+#[derive(Debug, Parser)]
+#[command(
+    name = "weirkeeper",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(after_help = "Exit codes: 0 done; 1 problems were found, or the answer is no; 2 it could not be done.\n\
+                        A flag comes before its environment variable, that before the file of --config, that before the default.")]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Global {
+    /// Form of the log on standard error [default: text]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        env = "WEIRKEEPER_LOG_FORMAT",
+        value_name = "FORM",
+        help_heading = "Global options"
+    )]
+    pub log_format: Option<LogFormat>,
+    /// Say more; twice: everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub verbose: u8,
+    /// Say only warnings and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
+    pub quiet: bool,
+    /// Colours; auto: on a terminal, unless NO_COLOR is set
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN",
+        help_heading = "Global options"
+    )]
+    pub color: ColorWhen,
+}
+
+/// Form of the log.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch clusters and keep their jobs at the right size (by default it only recommends)
+    Run(RunArgs),
+    /// Watch for a while, and say what would be changed and why; nothing is touched
+    Recommend(RecommendArgs),
+    /// Find the problems of policy files
+    Check(PathsArgs),
+    /// Run the inline tests of policy files
+    Test(PathsArgs),
+    /// Say why, or why not, with every number
+    Explain(ExplainArgs),
+    /// List, show, approve and reject rescales
+    Actions(ActionsArgs),
+    /// Stop acting, on one job or on all
+    Pause(PauseArgs),
+    /// Act again
+    Resume(ResumeArgs),
+    /// Print a JSON Schema for editors
+    Schema(SchemaArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+}
+
+/// What `run` and `recommend` share.
+#[derive(Clone, Debug, Default, Args)]
+pub struct WatchArgs {
+    /// A Flink REST API, as http://host:8081, or the name of a cluster in the file of --config; may be repeated
+    #[arg(long, env = "WEIRKEEPER_FLINK", value_delimiter = ',', value_name = "URL")]
+    pub flink: Vec<String>,
+    /// Folder of policy files [default: the built-in policy, which recommends]
+    #[arg(long, env = "WEIRKEEPER_POLICIES", value_name = "DIR")]
+    pub policies: Option<PathBuf>,
+    /// How often jobs are read [default: 15s]
+    #[arg(long, env = "WEIRKEEPER_INTERVAL", value_name = "DURATION")]
+    pub interval: Option<Span>,
+    /// A configuration file (YAML); `weirkeeper schema config` describes it
+    #[arg(long, env = "WEIRKEEPER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Options of `run`.
+#[derive(Clone, Debug, Default, Args)]
+#[command(after_help = "Exit codes: 0 it was told to stop (SIGINT, SIGTERM); 2 it could not start.\n\
+                        The kill switch is the file STATE.pause beside the state file: while it is there, nothing is done.")]
+pub struct RunArgs {
+    /// What to watch.
+    #[command(flatten)]
+    pub watch: WatchArgs,
+    /// The state file, one per process [default: weirkeeper/state.redb in the user's state folder]
+    #[arg(long, env = "WEIRKEEPER_STATE", value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// Where to serve the API, health and figures [default: 127.0.0.1:8090]
+    #[arg(long, env = "WEIRKEEPER_LISTEN", value_name = "ADDR")]
+    pub listen: Option<String>,
+}
+
+/// Options of `recommend`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Exit codes: 0 jobs were read, with advice or without; 2 nothing could be observed.\n\
+                        Only the result is on standard output; log and progress are on standard error.")]
+pub struct RecommendArgs {
+    /// What to watch.
+    #[command(flatten)]
+    pub watch: WatchArgs,
+    /// How long to watch
+    #[arg(long = "for", env = "WEIRKEEPER_FOR", value_name = "DURATION", default_value = "2m")]
+    pub watch_for: Span,
+    /// Form of the result
+    #[arg(short, long, value_enum, default_value = "table", value_name = "FORM")]
+    pub output: RecommendOutput,
+}
+
+/// Form of what `recommend` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RecommendOutput {
+    /// For people
+    Table,
+    /// JSON
+    Json,
+    /// YAML
+    Yaml,
+}
+
+/// Files or folders.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Exit codes: 0 all is well; 1 problems or failing tests; 2 a path could not be read.")]
+pub struct PathsArgs {
+    /// Policy files, or folders of them [default: ./policies where it is there, else the built-in policies]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// How to reach a running `weirkeeper run`.
+#[derive(Clone, Debug, Args)]
+pub struct ServerArgs {
+    /// The running weirkeeper
+    #[arg(long, env = "WEIRKEEPER_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8090")]
+    pub server: String,
+    /// The file with its token [default: STATE.token beside the state file]
+    #[arg(long, env = "WEIRKEEPER_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+/// Options of `explain`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Exit codes: 0 explained; 1 there is no such job or action; 2 the server could not be asked.")]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["job", "id"])))]
+pub struct ExplainArgs {
+    /// Name of a job
+    #[arg(long, value_name = "NAME")]
+    pub job: Option<String>,
+    /// A run, as run-12, or a decision, by its number
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
+    /// Decisions to show
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub last: usize,
+    /// Form of the result
+    #[arg(short, long, value_enum, default_value = "table", value_name = "FORM")]
+    pub output: Output,
+    /// The server.
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// Options of `actions`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 done; 1 there is no such action, or it cannot be approved or rejected any more; 2 the server could not be asked."
+)]
+pub struct ActionsArgs {
+    /// What; list when left out.
+    #[command(subcommand)]
+    pub what: Option<ActionsCommand>,
+    /// Form of the result
+    #[arg(short, long, global = true, value_enum, default_value = "table", value_name = "FORM")]
+    pub output: Output,
+    /// The server.
+    #[command(flatten)]
+    pub server: ActionsServerArgs,
+}
+
+/// As [`ServerArgs`], for every command below `actions`.
+#[derive(Clone, Debug, Args)]
+pub struct ActionsServerArgs {
+    /// The running weirkeeper
+    #[arg(long, global = true, env = "WEIRKEEPER_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8090")]
+    pub server: String,
+    /// The file with its token [default: STATE.token beside the state file]
+    #[arg(long, global = true, env = "WEIRKEEPER_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+impl From<ActionsServerArgs> for ServerArgs {
+    fn from(args: ActionsServerArgs) -> ServerArgs {
+        ServerArgs { server: args.server, token_file: args.token_file }
+    }
+}
+
+/// What to do with actions.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ActionsCommand {
+    /// All that are under way or wait for a person, and the newest that ended
+    List,
+    /// One, with its plan and its reasons
+    Show {
+        /// Its id, as run-12
+        id: String,
+    },
+    /// Have it done
+    Approve {
+        /// Its id, as run-12
+        id: String,
+        /// Hash of the plan that was looked at [default: the plan as it is now, which is printed]
+        #[arg(long, value_name = "HASH")]
+        plan_hash: Option<String>,
+        /// Who approves [default: the user]
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+    },
+    /// Have it not done
+    Reject {
+        /// Its id, as run-12
+        id: String,
+        /// Who rejects [default: the user]
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+    },
+}
+
+/// Which kinds of effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Only {
+    /// Scale-ups
+    Up,
+    /// Scale-downs
+    Down,
+    /// Everything that is not a rescale
+    Remedies,
+}
+
+impl Only {
+    /// The word for it in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Only::Up => "up",
+            Only::Down => "down",
+            Only::Remedies => "remedies",
+        }
+    }
+}
+
+/// Options of `pause`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Exit codes: 0 paused; 1 refused; 2 the server could not be asked.\n\
+                        Where the server does not answer, the kill switch does: touch STATE.pause beside its state file.")]
+pub struct PauseArgs {
+    /// Only this job [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub job: Option<String>,
+    /// Only these effects [default: everything]
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub only: Option<Only>,
+    /// Until then: a duration from now (2h) or a time (2026-01-31T08:00:00Z) [default: until resumed]
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    /// Why: shown wherever it holds something back
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Who pauses [default: the user]
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+    /// The server.
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// Options of `resume`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Exit codes: 0 resumed; 1 refused; 2 the server could not be asked.")]
+pub struct ResumeArgs {
+    /// Only this job [default: all, also those that were paused one by one]
+    #[arg(long, value_name = "NAME")]
+    pub job: Option<String>,
+    /// Only these effects [default: everything]
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub only: Option<Only>,
+    /// Why: goes into the log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Who resumes [default: the user]
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+    /// The server.
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// Options of `schema`.
+#[derive(Clone, Debug, Args)]
+pub struct SchemaArgs {
+    /// Of what
+    #[arg(value_enum, value_name = "KIND")]
+    pub kind: SchemaKind,
+}
+
+/// What has a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaKind {
+    /// Policy files
+    Policy,
+    /// The file of --config
+    Config,
+}
+
+/// Options of `completions`.
+#[derive(Clone, Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}

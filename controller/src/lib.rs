@@ -2,11 +2,14 @@
 
 pub mod api;
 pub mod args;
+pub mod cli;
 pub mod clock;
+pub mod exit;
 pub mod flink;
-pub mod flink_url;
 pub mod logging;
 pub mod metrics;
+pub mod policies;
+pub mod recommend;
 pub mod run;
 pub mod settings;
 pub mod store;

@@ -8,8 +8,8 @@ use crate::run::world::Executor;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::Handle;
-use tokio::task::JoinSet;
 use weirkeeper_core::effect::{Action, ActionKind, Purpose};
 use weirkeeper_core::event::{Event, KillSwitch, Outcome};
 
@@ -21,7 +21,7 @@ pub struct Dispatcher {
     metrics: Metrics,
     dry_run: bool,
     kill_switch: Option<PathBuf>,
-    tasks: JoinSet<()>,
+    under_way: Arc<AtomicUsize>,
 }
 
 impl Dispatcher {
@@ -32,7 +32,7 @@ impl Dispatcher {
         inbox: Inbox,
         metrics: Metrics,
     ) -> Dispatcher {
-        Dispatcher { runtime, executors, inbox, metrics, dry_run: true, kill_switch: None, tasks: JoinSet::new() }
+        Dispatcher { runtime, executors, inbox, metrics, dry_run: true, kill_switch: None, under_way: Arc::default() }
     }
 
     /// Lets it act, unless this file is there.
@@ -42,24 +42,41 @@ impl Dispatcher {
     }
 
     /// Starts the action.
-    pub fn dispatch(&mut self, action: Action) {
-        while self.tasks.try_join_next().is_some() {}
+    pub fn dispatch(&self, action: Action) {
         let executor = self.executors.get(&action.job.cluster).cloned();
         let (inbox, metrics, dry_run) = (self.inbox.clone(), self.metrics.clone(), self.dry_run);
         let switch = self.kill_switch.clone();
+        let under_way = UnderWay::one_more(&self.under_way);
         let work = async move {
             let outcome = carry_out(executor, &action, dry_run, switch).await;
             tell(&metrics, &action, &outcome);
             let event = Event::Outcome { run: action.run, token: action.token, outcome };
             // The loop has ended: what came of it is asked again after the next start.
             let _ = inbox.send(Input::Event(event)).await;
+            drop(under_way);
         };
-        self.tasks.spawn_on(work, &self.runtime);
+        self.runtime.spawn(work);
     }
 
-    /// The tasks that are under way.
-    pub fn take_tasks(&mut self) -> JoinSet<()> {
-        std::mem::take(&mut self.tasks)
+    /// How many actions are under way.
+    pub fn under_way(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.under_way)
+    }
+}
+
+/// Counts an action from its start until what came of it is in the loop's hands, however it ends.
+struct UnderWay(Arc<AtomicUsize>);
+
+impl UnderWay {
+    fn one_more(count: &Arc<AtomicUsize>) -> UnderWay {
+        count.fetch_add(1, Ordering::SeqCst);
+        UnderWay(Arc::clone(count))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -4,21 +4,12 @@ use crate::run::act::Dispatcher;
 use crate::run::engine::Engine;
 use crate::run::input::{Input, Stamped};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use weirkeeper_core::effect::Action;
 use weirkeeper_core::event::{Event, KillSwitch};
 use weirkeeper_core::units::Timestamp;
 
-/// What remains when the loop has ended.
-pub struct Ended {
-    /// The state's owner.
-    pub engine: Engine,
-    /// Actions that were under way.
-    pub tasks: JoinSet<()>,
-}
-
 /// Runs until [`Input::Stop`], or until nobody can send any more.
-pub fn run(mut engine: Engine, mut dispatcher: Dispatcher, mut inbox: mpsc::Receiver<Stamped>) -> Ended {
+pub fn run(mut engine: Engine, dispatcher: &Dispatcher, mut inbox: mpsc::Receiver<Stamped>) -> Engine {
     let mut switch = None;
     while let Some(Stamped { at, input }) = inbox.blocking_recv() {
         if matches!(input, Input::Stop) {
@@ -29,7 +20,7 @@ pub fn run(mut engine: Engine, mut dispatcher: Dispatcher, mut inbox: mpsc::Rece
         }
     }
     engine.flush();
-    Ended { tasks: dispatcher.take_tasks(), engine }
+    engine
 }
 
 fn take(engine: &mut Engine, switch: &mut Option<KillSwitch>, at: Timestamp, input: Input) -> Vec<Action> {

@@ -1,7 +1,9 @@
 //! The run loop, and `weirkeeper run`.
 
 pub mod act;
+pub mod command;
 pub mod engine;
+mod flink_world;
 pub mod input;
 pub mod killswitch;
 pub mod mainloop;
@@ -9,4 +11,5 @@ pub mod narrate;
 pub mod poll;
 pub mod seen;
 pub mod tick;
+pub mod watch;
 pub mod world;

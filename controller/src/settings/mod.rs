@@ -75,3 +75,9 @@ pub enum AuthSettings {
     /// The file that holds the token.
     Bearer(PathBuf),
 }
+
+/// JSON Schema of the configuration file.
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(File);
+    serde_json::to_string_pretty(&schema).unwrap_or_default()
+}

@@ -3,7 +3,7 @@
 use super::file::{self, File, FileAuth, FileCluster, FileTls, Problem};
 use super::{AuthSettings, ClusterSettings, Settings};
 use crate::args::{RunArgs, WatchArgs};
-use crate::flink_url;
+use crate::flink::endpoint::Endpoint;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -90,8 +90,8 @@ fn named(flag: &str, file: &File) -> FileCluster {
 }
 
 fn cluster(c: FileCluster) -> Result<ClusterSettings, String> {
-    let shown = flink_url::shown(&c.url)?;
-    let name = c.name.unwrap_or(shown);
+    let endpoint = Endpoint::parse(&c.url).map_err(|e| e.to_string())?;
+    let name = c.name.unwrap_or_else(|| endpoint.name().to_owned());
     let identity = match (c.tls.certificate, c.tls.key) {
         (Some(certificate), Some(key)) => Some((certificate, key)),
         (None, None) => None,

@@ -1,0 +1,84 @@
+//! From the command line to an exit code.
+
+use crate::args::{Cli, Command, Global, SchemaKind};
+use crate::exit::{CANNOT, OK, Stop};
+use crate::{logging, recommend, run};
+use clap::{CommandFactory, Parser};
+use std::ffi::OsString;
+use std::future::Future;
+use std::io::{Write, stderr, stdout};
+
+/// Runs the command line; gives the exit code.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
+    match Cli::try_parse_from(args) {
+        Ok(cli) => finish(dispatch(&cli.global, cli.command)),
+        Err(e) => {
+            // A closed pipe is nobody to tell.
+            let _ = e.print();
+            if e.use_stderr() { CANNOT } else { OK }
+        }
+    }
+}
+
+fn finish(result: Result<u8, Stop>) -> u8 {
+    match result {
+        Ok(code) => code,
+        Err(stop) => {
+            for message in &stop.messages {
+                let _ = writeln!(stderr(), "weirkeeper: {message}");
+            }
+            stop.code
+        }
+    }
+}
+
+fn dispatch(global: &Global, command: Command) -> Result<u8, Stop> {
+    match command {
+        Command::Run(args) => block_on(run::command::run(global, &args)),
+        Command::Recommend(args) => block_on(recommend::run(global, &args)),
+        Command::Schema(args) => schema(args.kind),
+        Command::Completions(args) => {
+            clap_complete::generate(args.shell, &mut Cli::command(), "weirkeeper", &mut stdout());
+            Ok(OK)
+        }
+        other => {
+            quiet_log(global);
+            client(other)
+        }
+    }
+}
+
+fn client(command: Command) -> Result<u8, Stop> {
+    let _ = command;
+    Err(Stop::cannot("not wired"))
+}
+
+/// Commands that only print have no log but warnings.
+fn quiet_log(global: &Global) {
+    let level = logging::level(global, Some(crate::settings::Level::Warn));
+    logging::start(level, global.log_format.unwrap_or_default(), global.color);
+}
+
+fn schema(kind: SchemaKind) -> Result<u8, Stop> {
+    match kind {
+        SchemaKind::Policy => Err(Stop::cannot("not wired")),
+        SchemaKind::Config => print(&crate::settings::schema()),
+    }
+}
+
+/// Prints a result. A reader that has gone (`| head`) is no error.
+pub fn print(text: &str) -> Result<u8, Stop> {
+    match writeln!(stdout(), "{}", text.trim_end()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Stop::broke(e)),
+        _ => Ok(OK),
+    }
+}
+
+/// Two threads do: most of the time goes into waiting for answers, and the loop has a thread of its own.
+const THREADS: usize = 2;
+
+/// Runs a future to its end.
+fn block_on<F: Future<Output = Result<u8, Stop>>>(future: F) -> Result<u8, Stop> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(THREADS).enable_all().build().map_err(Stop::broke)?.block_on(future)
+}

@@ -2,7 +2,7 @@
 
 use crate::args::{Cli, Command, Global, SchemaKind};
 use crate::exit::{CANNOT, OK, Stop};
-use crate::{logging, recommend, run};
+use crate::{client, logging, recommend, run};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::future::Future;
@@ -48,9 +48,15 @@ fn dispatch(global: &Global, command: Command) -> Result<u8, Stop> {
     }
 }
 
+/// The commands that talk to a running weirkeeper.
 fn client(command: Command) -> Result<u8, Stop> {
-    let _ = command;
-    Err(Stop::cannot("not wired"))
+    match command {
+        Command::Explain(args) => block_on(client::explain::run(args)),
+        Command::Actions(args) => block_on(client::actions::run(args)),
+        Command::Pause(args) => block_on(client::pause::pause(args)),
+        Command::Resume(args) => block_on(client::pause::resume(args)),
+        _ => Err(Stop::cannot("not wired")),
+    }
 }
 
 /// Commands that only print have no log but warnings.

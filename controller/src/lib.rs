@@ -3,6 +3,7 @@
 pub mod api;
 pub mod args;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod exit;
 pub mod flink;
@@ -12,4 +13,5 @@ pub mod policies;
 pub mod recommend;
 pub mod run;
 pub mod settings;
+pub mod show;
 pub mod store;

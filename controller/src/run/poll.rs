@@ -44,6 +44,9 @@ impl SharedHealth {
     }
 }
 
+/// Until a cluster has been read for the first time it is tried more often: someone is waiting.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+
 /// What a poll task needs.
 pub struct Poller {
     /// The cluster's name.
@@ -71,6 +74,9 @@ impl Poller {
             tokio::select! {
                 _ = stop.changed() => return,
                 () = self.once(&mut *reader) => {}
+            }
+            if self.health.get().read_at.is_none() {
+                ticks.reset_after(self.interval.min(FIRST_RETRY));
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::api::shapes::{ChangeShape, DecisionShape, JobShape, VertexShape};
 use comfy_table::{ContentArrangement, Table};
 use std::collections::BTreeMap;
-use weirkeeper_core::units::RecordsPerSec;
+use weirkeeper_core::units::{Millis, RecordsPerSec};
 
 /// Control characters out of every cell and line: a job's name must not move the cursor.
 fn clean(text: &str) -> String {
@@ -50,9 +50,12 @@ pub fn vertices(job: &JobShape) -> String {
     let row = |v: &VertexShape| {
         let to = wanted.and_then(|w| w.get(&v.name)).map_or_else(|| "-".to_owned(), |c| c.to.to_string());
         let (busy, utilization) = (percent(v.busy), percent(v.utilization));
-        vec![v.name.clone(), v.parallelism.to_string(), to, busy, rate(v.demand), rate(v.capacity), utilization]
+        let at_least = if v.demand_at_least { ">= " } else { "" };
+        let demand = format!("{at_least}{}", rate(v.demand));
+        let lag = v.lag_ms.map_or_else(|| "-".to_owned(), |l| Millis(l).to_string());
+        vec![v.name.clone(), v.parallelism.to_string(), to, busy, demand, rate(v.capacity), utilization, lag]
     };
-    let head = ["vertex", "parallelism", "wanted", "busy", "demand", "capacity", "utilization"];
+    let head = ["vertex", "parallelism", "wanted", "busy", "demand", "capacity", "utilization", "lag"];
     table(&head, job.vertices.iter().map(row))
 }
 

@@ -2,7 +2,7 @@
 //! reads no clock, environment or random number; the same events give the same effects, everywhere.
 
 mod act;
-mod budget;
+pub mod budget;
 pub mod calendar;
 mod control;
 mod decide;

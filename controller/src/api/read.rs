@@ -22,17 +22,17 @@ type Answer<T> = Result<Json<T>, ApiError>;
 
 /// Every job.
 pub async fn jobs(State(api): State<Api>) -> Answer<JobsShape> {
-    Ok(Json(JobsShape { jobs: api.inbox.ask(jobs::all).await? }))
+    Ok(Json(api.inbox.ask(jobs::shape).await?))
 }
 
 /// The jobs of one name: one per cluster and namespace.
 pub async fn job(State(api): State<Api>, Path(name): Path<String>) -> Answer<JobsShape> {
-    let mut all = api.inbox.ask(jobs::all).await?;
-    all.retain(|j| j.name == name);
-    if all.is_empty() {
+    let mut all = api.inbox.ask(jobs::shape).await?;
+    all.jobs.retain(|j| j.name == name);
+    if all.jobs.is_empty() {
         return Err(ApiError(StatusCode::NOT_FOUND, format!("there is no job {name:?}")));
     }
-    Ok(Json(JobsShape { jobs: all }))
+    Ok(Json(all))
 }
 
 /// The newest decisions about the jobs of one name.

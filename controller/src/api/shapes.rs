@@ -92,12 +92,18 @@ pub struct VertexShape {
     pub running: Option<u32>,
     /// Share of its subtasks' time that was work, 0 to 1.
     pub busy: Option<f64>,
+    /// Share of its subtasks' time that they waited for the next vertex, 0 to 1.
+    pub backpressured: Option<f64>,
     /// Records per second it is asked for.
     pub demand: Option<f64>,
+    /// The demand is at least that, and may be more.
+    pub demand_at_least: bool,
     /// Records per second it can do at the present parallelism.
     pub capacity: Option<f64>,
     /// Demand / capacity.
     pub utilization: Option<f64>,
+    /// How far behind a source is, milliseconds.
+    pub lag_ms: Option<u64>,
 }
 
 /// A job.
@@ -128,6 +134,51 @@ pub struct JobShape {
     pub vertices: Vec<VertexShape>,
     /// The newest decision about it.
     pub standing: Option<DecisionShape>,
+    /// How its budgets stand.
+    pub budgets: Vec<BudgetShape>,
+}
+
+/// A budget.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BudgetShape {
+    /// `this job` or `all jobs`.
+    pub whose: String,
+    /// Disruptions used.
+    pub used: u32,
+    /// Disruptions allowed.
+    pub count: u32,
+    /// In this span, milliseconds.
+    pub per_ms: u64,
+}
+
+/// A pause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseStanding {
+    /// Job name; absent: all.
+    pub job: Option<String>,
+    /// `up`, `down` or `remedies`; absent: everything.
+    pub only: Option<String>,
+    /// Absent: until resumed.
+    pub until: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub by: String,
+}
+
+/// What holds for all jobs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FleetShape {
+    /// `off`, `on` or `unreadable`; absent: not looked at yet.
+    pub kill_switch: Option<String>,
+    /// Pauses that hold.
+    pub pauses: Vec<PauseStanding>,
+    /// Only recommending until then: too many verifications failed.
+    pub breaker_until: Option<String>,
+    /// Every budget counts as spent until then: the state file could not be read.
+    pub budgets_spent_until: Option<String>,
 }
 
 /// Answer of `/api/v1/jobs`.
@@ -135,6 +186,8 @@ pub struct JobShape {
 pub struct JobsShape {
     /// By cluster and name.
     pub jobs: Vec<JobShape>,
+    /// What holds for all of them.
+    pub fleet: FleetShape,
 }
 
 /// Answer of `/api/v1/jobs/NAME/decisions`.

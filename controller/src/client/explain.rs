@@ -1,13 +1,14 @@
 //! `weirkeeper explain`: why, or why not, with every number.
 
 use super::{Server, actions, print_json};
-use crate::api::shapes::{ActionShape, DecisionShape, DecisionsShape, JobShape, JobsShape};
+use crate::api::shapes::{ActionShape, BudgetShape, DecisionShape, DecisionsShape, FleetShape, JobShape, JobsShape};
 use crate::args::ExplainArgs;
 use crate::cli::print;
 use crate::exit::Stop;
 use crate::settings::Output;
 use crate::show;
 use serde::Serialize;
+use weirkeeper_core::units::Millis;
 
 /// Decisions to look through for one number: as many as the server gives at once.
 const SEARCH: usize = 1_000;
@@ -15,6 +16,7 @@ const SEARCH: usize = 1_000;
 #[derive(Serialize)]
 struct JobExplained {
     jobs: Vec<JobShape>,
+    fleet: FleetShape,
     decisions: Vec<DecisionShape>,
 }
 
@@ -36,13 +38,14 @@ pub async fn run(args: ExplainArgs) -> Result<u8, Stop> {
 }
 
 async fn job(server: &Server, output: Output, name: &str, last: usize) -> Result<u8, Stop> {
-    let JobsShape { jobs } = server.get(&["jobs", name], "").await?;
+    let JobsShape { jobs, fleet } = server.get(&["jobs", name], "").await?;
     let limit = format!("limit={last}");
     let DecisionsShape { decisions } = server.get(&["jobs", name, "decisions"], &limit).await?;
     match output {
-        Output::Json => print_json(&JobExplained { jobs, decisions }),
+        Output::Json => print_json(&JobExplained { jobs, fleet, decisions }),
         Output::Table => {
             let mut parts: Vec<_> = jobs.iter().map(job_text).collect();
+            parts.extend(fleet_text(&fleet, name));
             parts.push(log_text(&decisions));
             print(&parts.join("\n\n"))
         }
@@ -62,7 +65,35 @@ fn job_text(job: &JobShape) -> String {
         Some(standing) => format!("now, since {}: {}", standing.at, show::decision(standing)),
         None => "now: nothing decided yet".to_owned(),
     });
+    parts.extend(budgets_text(&job.budgets));
     parts.join("\n")
+}
+
+/// What holds for this job and others; nothing where nothing does.
+fn fleet_text(fleet: &FleetShape, name: &str) -> Option<String> {
+    let mut lines = Vec::new();
+    match fleet.kill_switch.as_deref() {
+        None | Some("off") => {}
+        Some(state) => lines.push(format!("the kill switch is {state}: nothing is carried out")),
+    }
+    for p in fleet.pauses.iter().filter(|p| p.job.as_deref().is_none_or(|j| j == name)) {
+        let what = p.only.as_ref().map_or_else(String::new, |o| format!(" ({o} only)"));
+        let until = p.until.as_deref().map_or_else(|| "until resumed".to_owned(), |t| format!("until {t}"));
+        lines.push(format!("paused{what} {until} by {}: {}", p.by, p.reason));
+    }
+    let breaker = |t| format!("only recommending until {t}: too many verifications failed");
+    lines.extend(fleet.breaker_until.as_ref().map(breaker));
+    let spent = |t| format!("every budget counts as spent until {t}: the state file could not be read");
+    lines.extend(fleet.budgets_spent_until.as_ref().map(spent));
+    (!lines.is_empty()).then(|| show::clean_lines(&lines))
+}
+
+fn budgets_text(budgets: &[BudgetShape]) -> Option<String> {
+    let one = |b: &BudgetShape| {
+        let left = b.count.saturating_sub(b.used);
+        format!("{left} of {} left in {} ({})", b.count, Millis(b.per_ms), b.whose)
+    };
+    (!budgets.is_empty()).then(|| format!("  budgets: {}", budgets.iter().map(one).collect::<Vec<_>>().join("; ")))
 }
 
 fn log_text(decisions: &[DecisionShape]) -> String {

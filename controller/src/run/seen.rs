@@ -5,8 +5,7 @@ use std::sync::Arc;
 use weirkeeper_core::event::Event;
 use weirkeeper_core::job::JobKey;
 use weirkeeper_core::observation::{JobStatus, Observation};
-use weirkeeper_core::series::{Agg, name};
-use weirkeeper_core::units::{Parallelism, Ratio, Timestamp};
+use weirkeeper_core::units::{Parallelism, Timestamp};
 
 /// A vertex when it was last read.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,9 +18,6 @@ pub struct SeenVertex {
     pub max_parallelism: Option<Parallelism>,
     /// Subtasks in state RUNNING.
     pub running: Option<u32>,
-    /// Share of its subtasks' time that was work, between the last two reads.
-    pub busy: Option<Ratio>,
-    total: Option<f64>,
 }
 
 /// A job when it was last read.
@@ -81,19 +77,16 @@ impl Directory {
 
     fn observed(&mut self, at: Timestamp, observation: &Observation) {
         self.unread.remove(&observation.job);
-        let before = self.jobs.get(&observation.job).filter(|s| s.id == observation.job_id);
-        let seen = look(at, observation, before);
-        self.jobs.insert(observation.job.clone(), seen);
+        self.jobs.insert(observation.job.clone(), look(at, observation));
     }
 }
 
-fn look(at: Timestamp, o: &Observation, before: Option<&Seen>) -> Seen {
-    let vertices = o.graph.vertices.iter().map(|v| {
-        let old = before.and_then(|s| Some((s.at, s.vertices.iter().find(|w| w.name == v.name)?)));
-        let total = sample(o, name::BUSY_TOTAL, &v.name, Agg::Sum);
-        let busy = busy(at, old, total, v.parallelism).or_else(|| average(o, &v.name));
-        let (name, parallelism, running) = (v.name.clone(), v.parallelism, v.running);
-        SeenVertex { name, parallelism, max_parallelism: v.max_parallelism, running, busy, total }
+fn look(at: Timestamp, o: &Observation) -> Seen {
+    let vertices = o.graph.vertices.iter().map(|v| SeenVertex {
+        name: v.name.clone(),
+        parallelism: v.parallelism,
+        max_parallelism: v.max_parallelism,
+        running: v.running,
     });
     Seen {
         id: o.job_id.clone(),
@@ -104,24 +97,4 @@ fn look(at: Timestamp, o: &Observation, before: Option<&Seen>) -> Seen {
         missing: o.missing.clone(),
         unread: None,
     }
-}
-
-fn sample(o: &Observation, series: &str, task: &str, agg: Agg) -> Option<f64> {
-    let wanted = |k: &weirkeeper_core::series::SeriesKey| {
-        &*k.name == series && k.task.as_deref() == Some(task) && k.agg == Some(agg)
-    };
-    o.samples.iter().find(|s| wanted(&s.key)).map(|s| s.value)
-}
-
-/// Difference of the counter over the time between the two reads; nothing after a reset or a rescale.
-fn busy(at: Timestamp, old: Option<(Timestamp, &SeenVertex)>, total: Option<f64>, p: Parallelism) -> Option<Ratio> {
-    let (then, vertex) = old.filter(|(then, v)| v.parallelism == p && *then < at)?;
-    let worked = total? - vertex.total?;
-    let could = at.since(then).0 as f64 * f64::from(p.0);
-    (worked >= 0.0 && could > 0.0).then(|| Ratio((worked / could).min(1.0)))
-}
-
-/// Flink's own 60 s average, until there are two reads.
-fn average(o: &Observation, task: &str) -> Option<Ratio> {
-    sample(o, name::BUSY_RATE, task, Agg::Avg).filter(|v| v.is_finite()).map(|v| Ratio(v / 1000.0))
 }

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use weirkeeper_core::decision::Verdict;
 use weirkeeper_core::job::JobKey;
-use weirkeeper_core::state::{FleetMemory, JobMemory, STORED_VERSION};
+use weirkeeper_core::memory::JobMemory;
+use weirkeeper_core::state::{FleetMemory, STORED_VERSION};
 use weirkeeper_core::units::Timestamp;
 
 fn key(name: &str) -> JobKey {
     JobKey { cluster: "c".into(), namespace: None, name: name.into() }
 }
 
-#[allow(clippy::needless_update, reason = "what the fleet remembers grows")]
 fn fleet(next_id: u64) -> Stored {
     Stored::Fleet { version: STORED_VERSION, memory: FleetMemory { next_id, ..FleetMemory::default() } }
 }

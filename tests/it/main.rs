@@ -7,6 +7,8 @@ mod cli;
 mod parts;
 #[allow(dead_code, reason = "not every area uses everything")]
 mod program;
+#[allow(dead_code, reason = "not every area uses everything")]
+mod standin;
 
 use libtest_mimic::{Arguments, Trial};
 

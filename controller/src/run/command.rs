@@ -12,6 +12,7 @@ use crate::run::{flink_world, killswitch};
 use crate::settings::{Settings, resolve};
 use crate::store::{self, RedbStore, Store};
 use crate::{clock, logging};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -36,7 +37,7 @@ pub async fn run(global: &Global, args: &RunArgs) -> Result<u8, Stop> {
     let engine = Engine::new(config, state, weirkeeper_core::step, store.clone(), metrics.clone());
     let switch = killswitch::path(&settings.state);
     let watch = Watch::start(engine, clusters, settings.interval, &metrics, Some(switch)).await.map_err(Stop::broke)?;
-    say_start(&settings);
+    say_start(&settings, listener.local_addr().unwrap_or(settings.listen));
     let api = Api {
         inbox: watch.inbox.clone(),
         store,
@@ -91,12 +92,13 @@ async fn listen(settings: &Settings) -> Result<TcpListener, Stop> {
     })
 }
 
-fn say_start(settings: &Settings) {
+/// `listen` is where it really listens: port 0 is the system's choice.
+fn say_start(settings: &Settings, listen: SocketAddr) {
     let names: Vec<_> = settings.clusters.iter().map(|c| c.name.as_str()).collect();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         clusters = names.join(" "),
-        listen = %settings.listen,
+        %listen,
         state = %settings.state.display(),
         interval = settings.interval.as_secs_f64(),
         "started"

@@ -122,10 +122,10 @@ impl SourceCase<'_> {
         fit_line(&points)
     }
 
-    /// Brokers' end offsets minus current offsets, records.
-    fn offsets(&self, stretch: &[Slice]) -> Option<Line> {
-        let from = start(stretch).min(self.at.minus(OFFSETS_NEED));
-        self.line(name::SOURCE_LAG_RECORDS, &[Agg::Sum], from, 1.0)
+    /// Brokers' end offsets minus current offsets, records; over less than a minute only a lower bound follows from it.
+    fn offsets(&self, stretch: &[Slice]) -> Option<(Line, bool)> {
+        let line = self.line(name::SOURCE_LAG_RECORDS, &[Agg::Sum], start(stretch), 1.0)?;
+        Some((line, self.at.since(start(stretch)) >= OFFSETS_NEED))
     }
 
     /// Event-time lag in seconds; only counted while records move, which the stretch has made sure of.
@@ -156,13 +156,13 @@ fn start(stretch: &[Slice]) -> Timestamp {
     stretch.first().map_or(Timestamp(0), |s| s.end.minus(Millis::from_secs(s.secs)))
 }
 
-fn by_offsets(case: &SourceCase, consumed: f64, lag: Line) -> SourceView {
+fn by_offsets(case: &SourceCase, consumed: f64, (lag, long): (Line, bool)) -> SourceView {
     let arriving = (consumed + lag.slope).max(0.0);
     let rate = if arriving > 0.0 { arriving } else { consumed };
     let (lag_secs, slope) = (lag.last.max(0.0) / rate, lag.slope / rate);
     let draining = slope < FALLING && lag_secs > CURRENT;
     let why = if draining { vec![draining_reason(case, lag_secs, slope)] } else { Vec::new() };
-    let demand = (arriving > 0.0).then_some((arriving, true));
+    let demand = (arriving > 0.0).then_some((arriving, long));
     let (consumed, lag, slope) = (Some(consumed), Some(lag_secs), Some(slope));
     SourceView { demand, lag, slope, consumed, fetcher_bound: None, draining, why }
 }
@@ -185,13 +185,13 @@ fn by_event_time(case: &SourceCase, stretch: &[Slice], consumed: f64, (line, wor
         ..SourceView::unknown(Reason::NoPolicy)
     };
     view.why.clear();
-    if slope < FALLING && worst > CURRENT {
+    if slope < FALLING {
         falling(case, consumed, slope, worst, &mut view);
         return view;
     }
     let within = worst <= case.policy.scaling.window.as_secs();
     let trusted = flat || line.is_significant();
-    if slope < STEEP && trusted && (within || flat) && slope > FALLING {
+    if slope < STEEP && trusted && (within || flat) {
         view.demand = Some((consumed / (1.0 - slope.max(0.0)), true));
     } else {
         floor(case, stretch, consumed, slope, trusted, &mut view);

@@ -66,7 +66,8 @@ fn objective(work: &Work) -> Option<Reason> {
     let (objective, catch_up) = (scaling.lag_objective, scaling.catch_up);
     let slope = work.sources.get(&v)?.slope.unwrap_or(0.0);
     let drain = (slope < 0.0).then(|| lag / -slope);
-    let in_time = drain.is_some_and(|d| d <= catch_up.as_secs());
+    // Without a catch-up to plan for, a lag that falls is good enough.
+    let in_time = drain.is_some_and(|d| catch_up.0 == 0 || d <= catch_up.as_secs());
     if lag <= objective.as_secs() || in_time {
         return None;
     }

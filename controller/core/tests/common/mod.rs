@@ -28,6 +28,15 @@ pub struct Part {
     pub skew: f64,
     /// Records sent per record received.
     pub ratio: f64,
+    /// Capacity by parallelism, instead of `each`.
+    pub curve: Option<fn(u32) -> f64>,
+}
+
+impl Part {
+    /// Records/s that a balanced part can do.
+    pub fn capacity(&self) -> f64 {
+        self.curve.map_or(self.each * f64::from(self.p), |c| c(self.p))
+    }
 }
 
 /// The rig: parts in a row.
@@ -54,6 +63,8 @@ pub struct Rig {
     pub log: Vec<String>,
     pub checkpoint_id: u64,
     pub completes_checkpoints: bool,
+    /// Whether the brokers' end offsets are known: the true lag.
+    pub brokers: bool,
 }
 
 pub fn key() -> JobKey {
@@ -61,7 +72,7 @@ pub fn key() -> JobKey {
 }
 
 pub fn part(name: &'static str, p: u32, each: f64) -> Part {
-    Part { name, p, each, totals: [0.0; 5], hottest: 0.0, skew: 0.0, ratio: 1.0 }
+    Part { name, p, each, totals: [0.0; 5], hottest: 0.0, skew: 0.0, ratio: 1.0, curve: None }
 }
 
 pub fn policy() -> Policy {
@@ -129,6 +140,7 @@ impl Rig {
             log: Vec::new(),
             checkpoint_id: 1,
             completes_checkpoints: true,
+            brokers: false,
         }
     }
 
@@ -162,7 +174,7 @@ impl Rig {
     pub fn flow(&mut self) {
         let secs = self.step_ms as f64 / 1_000.0;
         let up = self.at >= self.started;
-        let capacity = |p: &Part| p.each * f64::from(p.p) / (1.0 + p.skew * (f64::from(p.p) - 1.0));
+        let capacity = |p: &Part| p.capacity() / (1.0 + p.skew * (f64::from(p.p) - 1.0));
         let mut narrowest = f64::INFINITY;
         let mut gain = 1.0;
         for p in &self.parts {
@@ -177,7 +189,7 @@ impl Rig {
             self.parts.iter().map(&capacity).enumerate().min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |m| m.0);
         let mut rate = passed;
         for (i, p) in self.parts.iter_mut().enumerate() {
-            let busy = (rate / (p.each * f64::from(p.p))).min(1.0);
+            let busy = (rate / p.capacity()).min(1.0);
             let waits = if held && i < bottleneck { 1.0 - busy } else { 0.0 };
             let ms = secs * 1_000.0 * f64::from(p.p);
             p.totals[0] += if i == 0 { 0.0 } else { rate * secs };
@@ -225,6 +237,9 @@ impl Rig {
         let lag = self.backlog / self.arriving.max(1.0) * 1_000.0;
         put(SeriesKey::task(name::EMIT_LAG, self.parts[0].name, Agg::Max), lag + 5.0);
         put(SeriesKey::task(name::PENDING, self.parts[0].name, Agg::Sum), self.backlog / 5.0);
+        if self.brokers {
+            put(SeriesKey::task(name::SOURCE_LAG_RECORDS, self.parts[0].name, Agg::Sum), self.backlog);
+        }
         self.extra.iter().for_each(|(k, v)| put(k.clone(), *v));
         seen
     }

@@ -1,0 +1,569 @@
+//! JSON Schema of a policy, for editors. The types here exist to be described; reading is done by hand, because a
+//! derived reader stops at the first problem. A test holds the two together: fields and defaults are compared.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// The schema as it is printed and committed.
+pub fn policy() -> String {
+    let mut schema = schemars::schema_for!(Policy);
+    without_null(&mut schema);
+    schema.insert("title".to_owned(), "Weirkeeper policy".into());
+    serde_json::to_string_pretty(&schema).unwrap_or_default()
+}
+
+/// An optional field may be left out, but not be given as null: a field without a value is a slip.
+fn without_null(schema: &mut Schema) {
+    schemars::transform::transform_subschemas(&mut without_null, schema);
+    let Some(object) = schema.as_object_mut() else { return };
+    let null = serde_json::json!({ "type": "null" });
+    if let Some(serde_json::Value::Array(choices)) = object.get_mut("anyOf") {
+        choices.retain(|choice| *choice != null);
+        if let [serde_json::Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            object.remove("anyOf");
+            only.into_iter().for_each(|(key, value)| _ = object.entry(key).or_insert(value));
+        }
+    }
+    if let Some(serde_json::Value::Array(types)) = object.get_mut("type") {
+        types.retain(|kind| kind != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            object.insert("type".to_owned(), only);
+        }
+    }
+}
+
+/// A whole number with a unit: 250ms, 90s, 2m, 1h30m, 7d.
+struct Duration;
+
+impl JsonSchema for Duration {
+    fn schema_name() -> Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "Whole numbers with units d, h, m, s, ms, longest first: 250ms, 90s, 2m, 1h30m, 7d.",
+            "pattern": "^(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m(?!s))?([0-9]+s)?([0-9]+ms)?$",
+            "examples": ["250ms", "90s", "2m", "1h30m", "7d"]
+        })
+    }
+}
+
+/// A share: 0.2 or 20%.
+struct Share;
+
+impl JsonSchema for Share {
+    fn schema_name() -> Cow<'static, str> {
+        "Share".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A share of the whole: 0.2 or 20%.",
+            "anyOf": [
+                { "type": "number", "minimum": 0, "maximum": 1 },
+                { "type": "string", "pattern": "^[0-9]+([.][0-9]+)? *%$" }
+            ],
+            "examples": [0.2, "20%"]
+        })
+    }
+}
+
+/// A percentage: 5 or 5%.
+struct Percent;
+
+impl JsonSchema for Percent {
+    fn schema_name() -> Cow<'static, str> {
+        "Percent".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Percent of the jobs known: 5 or 5%.",
+            "anyOf": [
+                { "type": "number", "minimum": 0, "maximum": 100 },
+                { "type": "string", "pattern": "^[0-9]+([.][0-9]+)? *%$" }
+            ],
+            "examples": [5, "5%"]
+        })
+    }
+}
+
+/// A size: 100Gi.
+struct Size;
+
+impl JsonSchema for Size {
+    fn schema_name() -> Cow<'static, str> {
+        "Size".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A number of bytes: 100Gi, 500G.",
+            "pattern": "^[0-9]+(k|M|G|T|Ki|Mi|Gi|Ti)?$",
+            "examples": ["100Gi"]
+        })
+    }
+}
+
+/// Which jobs, how far, what size, how often, when not.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
+struct Policy {
+    /// The version of this format.
+    #[schemars(extend("const" = "weirkeeper.dev/v1"))]
+    api_version: String,
+    /// What the document is.
+    #[schemars(extend("const" = "Policy"))]
+    kind: String,
+    /// Who it is.
+    metadata: Metadata,
+    /// Which jobs. The most specific policy wins; a tie is refused. Without it: every job that no other policy claims.
+    #[serde(rename = "match")]
+    matches: Option<Match>,
+    /// How far it may go.
+    #[schemars(extend("default" = "recommend"))]
+    mode: Option<Mode>,
+    /// How a job is sized.
+    scaling: Option<Scaling>,
+    /// Reserved: comes with conditions and runbooks. A policy that has it is refused.
+    #[schemars(extend("not" = {}))]
+    rules: Option<serde_json::Value>,
+    /// Budgets. The tightest wins.
+    limits: Option<Limits>,
+    /// Spans in which nothing is done.
+    freeze: Option<Vec<Freeze>>,
+    /// Reserved: comes with notifications. A policy that has it is refused.
+    #[schemars(extend("not" = {}))]
+    notify: Option<serde_json::Value>,
+    /// Tests of this policy, run by `weirkeeper test`.
+    tests: Option<Vec<Test>>,
+}
+
+/// Who the policy is.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
+struct Metadata {
+    /// Its name, unique among all policies loaded.
+    #[schemars(regex(pattern = "^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$"))]
+    name: String,
+}
+
+/// Which jobs. What is left out matches everything.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
+struct Match {
+    /// Globs (* and ?) over Kubernetes namespaces.
+    namespaces: Option<Vec<String>>,
+    /// Globs (* and ?) over job names. On a plain Flink cluster, mode auto acts only on jobs named here without wildcard.
+    jobs: Option<Vec<String>>,
+    /// Labels, all of which the job must have.
+    labels: Option<BTreeMap<String, String>>,
+}
+
+/// observe: watch and learn; recommend: say; approve: do once approved; auto: do.
+#[derive(JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[allow(dead_code)]
+enum Mode {
+    Observe,
+    Recommend,
+    Approve,
+    Auto,
+}
+
+/// How a job is sized.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
+struct Scaling {
+    /// Aim: demand over capacity. Setting one of the three shifts the others that are not set.
+    #[schemars(extend("default" = 0.7))]
+    target_utilization: Option<Share>,
+    /// Act above this utilization.
+    #[schemars(extend("default" = 0.85))]
+    scale_up_at: Option<Share>,
+    /// Act below this utilization.
+    #[schemars(extend("default" = 0.5))]
+    scale_down_at: Option<Share>,
+    /// Samples older than this do not judge.
+    #[schemars(extend("default" = "90s"))]
+    window: Option<Duration>,
+    /// Samples from this long after a start, restart or rescale are ignored.
+    #[schemars(extend("default" = "120s"))]
+    warm_up: Option<Duration>,
+    /// No vertex below this.
+    #[schemars(range(min = 1), extend("default" = 1))]
+    min_parallelism: Option<u32>,
+    /// No vertex above this. Without it: each vertex's own max parallelism.
+    #[schemars(range(min = 1))]
+    max_parallelism: Option<u32>,
+    /// No more slots than this for the job.
+    #[schemars(range(min = 1))]
+    max_slots: Option<u32>,
+    /// Lag that is still good.
+    #[schemars(extend("default" = "2m"))]
+    lag_objective: Option<Duration>,
+    /// How soon a backlog must be gone. 0s: no catch-up is planned for.
+    #[schemars(extend("default" = "10m"))]
+    catch_up: Option<Duration>,
+    /// When to scale down.
+    scale_down: Option<ScaleDown>,
+    /// Rest after a rescale.
+    cooldown: Option<Cooldown>,
+    /// Per vertex: globs over vertex names; the first that matches counts.
+    vertices: Option<BTreeMap<String, Vertex>>,
+    /// Floors by calendar.
+    floors: Option<Vec<Floor>>,
+    /// Reserved: comes with conditions. A policy that has it is refused.
+    #[schemars(extend("not" = {}))]
+    veto: Option<serde_json::Value>,
+    /// How a rescale is carried out on a plain Flink cluster.
+    #[schemars(extend("default" = "in-place"))]
+    apply: Option<Apply>,
+    /// An upper bound that Flink could not meet for this long is withdrawn to what runs.
+    #[schemars(extend("default" = "5m"))]
+    withdraw_after: Option<Duration>,
+    /// Local disk per TaskManager for RocksDB state. Without it, whether state fits is not judged.
+    disk_limit: Option<Size>,
+    /// No restart or redeploy when the last completed checkpoint is older. Without it: three intervals and the time-out.
+    checkpoint_limit: Option<Duration>,
+}
+
+/// When to scale down.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
+struct ScaleDown {
+    /// How long demand must have been low: it is sized for the highest within this time.
+    #[schemars(extend("default" = "60m"))]
+    after: Option<Duration>,
+    /// Least share of slots it must free.
+    #[schemars(extend("default" = 0.2))]
+    min_saving: Option<Share>,
+}
+
+/// Rest after any rescale.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
+struct Cooldown {
+    /// Before a scale-up.
+    #[schemars(extend("default" = "10m"))]
+    up: Option<Duration>,
+    /// Before a scale-down.
+    #[schemars(extend("default" = "30m"))]
+    down: Option<Duration>,
+}
+
+/// What is said of one vertex.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
+struct Vertex {
+    /// Never change its parallelism.
+    #[schemars(extend("default" = false))]
+    fixed: Option<bool>,
+    /// Lower bound, instead of the policy's.
+    #[schemars(range(min = 1))]
+    min_parallelism: Option<u32>,
+    /// Upper bound, instead of the policy's.
+    #[schemars(range(min = 1))]
+    max_parallelism: Option<u32>,
+    /// Its input ends: it has work, but no demand.
+    bounded: Option<bool>,
+    /// When a bounded or backfilling source must be done, from its start.
+    deadline: Option<Duration>,
+    /// Its lag does not count.
+    #[schemars(extend("default" = false))]
+    lag_exempt: Option<bool>,
+    /// It waits for answers: its capacity is requests in flight over latency.
+    #[serde(rename = "async")]
+    async_io: Option<Async>,
+    /// Records per second that one subtask can do, as measured elsewhere.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    capacity_per_subtask: Option<f64>,
+    /// Name of a series that gives the share of throttled CPU periods of its TaskManagers.
+    #[schemars(regex(pattern = "^[A-Za-z_:][A-Za-z0-9_:]*$"))]
+    throttled_series: Option<String>,
+}
+
+/// An asynchronous operator.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
+struct Async {
+    /// Requests in flight per subtask: `capacity` of AsyncDataStream.
+    #[schemars(range(min = 1))]
+    capacity: u32,
+    /// What one request takes.
+    latency: Duration,
+}
+
+/// in-place: through the adaptive scheduler only; stop-with-savepoint: where that is impossible, run the jar again.
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[allow(dead_code)]
+enum Apply {
+    InPlace,
+    StopWithSavepoint,
+}
+
+/// A floor by calendar: minParallelism, minSlots or both.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{ "required": ["minParallelism"] }, { "required": ["minSlots"] }]))]
+#[allow(dead_code)]
+struct Floor {
+    /// When it begins: minute, hour, day of month, month, day of week.
+    cron: String,
+    /// For how long, at most 31 days.
+    lasts: Duration,
+    /// A name of the IANA database.
+    #[schemars(extend("default" = "UTC"))]
+    timezone: Option<String>,
+    /// No vertex below this.
+    #[schemars(range(min = 1))]
+    min_parallelism: Option<u32>,
+    /// No fewer slots than this for the job.
+    #[schemars(range(min = 1))]
+    min_slots: Option<u32>,
+}
+
+/// A span in which nothing is done.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
+struct Freeze {
+    /// When it begins: minute, hour, day of month, month, day of week.
+    cron: String,
+    /// For how long, at most 31 days.
+    lasts: Duration,
+    /// A name of the IANA database.
+    #[schemars(extend("default" = "UTC"))]
+    timezone: Option<String>,
+    /// Why, for the person who wonders.
+    reason: Option<String>,
+}
+
+/// Budgets. What is written replaces the default of that field as a whole.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
+struct Limits {
+    /// Rescales of one job: one entry or several, all of which hold.
+    #[schemars(extend("default" = [
+        { "count": 3, "per": "1h", "downs": 1, "reserveUp": 1 }, { "count": 8, "per": "24h", "reserveUp": 1 }
+    ]))]
+    per_job: Option<OneOrMore>,
+    /// Rescales of all jobs together.
+    #[schemars(extend("default" = { "count": 3, "percent": 5, "per": "10m" }))]
+    per_fleet: Option<PerFleet>,
+    /// Rescales under way at once: a number, or count, percent and perCluster.
+    #[schemars(extend("default" = { "count": 2, "percent": 2, "perCluster": 1 }))]
+    max_concurrent: Option<NumberOr>,
+}
+
+/// One entry or several.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code)]
+enum OneOrMore {
+    One(PerJob),
+    More(#[schemars(length(min = 1, max = 16))] Vec<PerJob>),
+}
+
+/// At most so many rescales of a job in so long.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
+struct PerJob {
+    /// Rescales.
+    count: u32,
+    /// In this span.
+    per: Duration,
+    /// Of which down; without it: any.
+    downs: Option<u32>,
+    /// Units that only a scale-up may use.
+    #[schemars(extend("default" = 0))]
+    reserve_up: Option<u32>,
+}
+
+/// count or percent of jobs, the larger.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{ "required": ["count"] }, { "required": ["percent"] }]))]
+#[allow(dead_code)]
+struct PerFleet {
+    /// Rescales.
+    #[schemars(extend("default" = 0))]
+    count: Option<u32>,
+    /// Of the jobs known.
+    #[schemars(extend("default" = 0))]
+    percent: Option<Percent>,
+    /// In this span.
+    per: Duration,
+}
+
+/// A number, or more than that.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code)]
+enum NumberOr {
+    Number(u32),
+    Parts(MaxConcurrent),
+}
+
+/// count or percent of jobs, the larger, and a bound per session cluster.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{ "required": ["count"] }, { "required": ["percent"] }]))]
+#[allow(dead_code)]
+struct MaxConcurrent {
+    /// Rescales.
+    #[schemars(extend("default" = 0))]
+    count: Option<u32>,
+    /// Of the jobs known.
+    #[schemars(extend("default" = 0))]
+    percent: Option<Percent>,
+    /// On one session cluster.
+    #[schemars(extend("default" = 1))]
+    per_cluster: Option<u32>,
+}
+
+/// A test of sizing.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
+struct Test {
+    /// Its name, unique in the policy.
+    name: String,
+    /// Time between two observations.
+    #[schemars(extend("default" = "15s"))]
+    interval: Option<Duration>,
+    /// The job.
+    job: TestJob,
+    /// What is observed: series by selector, samples in promtool's notation.
+    series: BTreeMap<String, Samples>,
+    /// What must come of it.
+    #[schemars(length(min = 1))]
+    expect: Vec<Expect>,
+}
+
+/// Samples in promtool's notation: 0+100x40, 7x3, _, _x4, stale.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code)]
+enum Samples {
+    Notation(String),
+    Number(f64),
+}
+
+/// The job of a test.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
+struct TestJob {
+    /// Its name.
+    #[schemars(extend("default" = "job"))]
+    name: Option<String>,
+    /// Its namespace.
+    namespace: Option<String>,
+    /// How long all its tasks have been running at time 0.
+    #[schemars(extend("default" = "0s"))]
+    running_for: Option<Duration>,
+    /// Its vertices.
+    #[schemars(length(min = 1, max = 300))]
+    vertices: Vec<TestVertex>,
+    /// Its edges: [from, to, SHIP].
+    edges: Option<Vec<(String, String, TestShip)>>,
+    /// Slots of the cluster. Without it: ample.
+    slots: Option<TestSlots>,
+}
+
+/// How records travel along an edge.
+#[derive(JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[allow(dead_code)]
+enum TestShip {
+    Forward,
+    Hash,
+    Rebalance,
+    Rescale,
+    Broadcast,
+}
+
+/// A vertex of a test's job.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
+struct TestVertex {
+    /// Its name, as Flink shows it.
+    name: String,
+    /// Subtasks that run.
+    #[schemars(range(min = 1))]
+    parallelism: u32,
+    /// Key groups.
+    #[schemars(range(min = 1), extend("default" = 128))]
+    max_parallelism: Option<u32>,
+    /// Partitions of its source.
+    #[schemars(range(min = 1))]
+    partitions: Option<u32>,
+    /// Slot-sharing group.
+    #[schemars(extend("default" = "default"))]
+    slot_group: Option<String>,
+}
+
+/// Slots of a test's cluster.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
+struct TestSlots {
+    /// All that are registered, those in use among them.
+    total: u32,
+    /// Whether a resource manager starts TaskManagers on demand.
+    #[schemars(extend("default" = false))]
+    on_demand: Option<bool>,
+    /// Slots per TaskManager.
+    #[schemars(range(min = 1))]
+    per_task_manager: Option<u32>,
+    /// The most that the resource manager may start.
+    #[schemars(range(min = 1))]
+    max: Option<u32>,
+}
+
+/// What must hold at one time: a rescale that was let through, a gate that holds one back, or both for one plan.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{ "required": ["rescale"] }, { "required": ["gate"] }]))]
+#[allow(dead_code)]
+struct Expect {
+    /// When: a duration from the start, or RFC 3339 (the start is the epoch).
+    at: String,
+    /// Parallelism by vertex; {} for none. Exact.
+    rescale: Option<BTreeMap<String, u32>>,
+    /// The gate that holds back what sizing wants.
+    gate: Option<GateName>,
+}
+
+/// A gate.
+struct GateName;
+
+impl JsonSchema for GateName {
+    fn schema_name() -> Cow<'static, str> {
+        "Gate".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names = weirkeeper_core::reason::Gate::ALL.map(weirkeeper_core::reason::Gate::as_str);
+        json_schema!({ "description": "A named reason why something is not done now.", "enum": names })
+    }
+}

@@ -188,7 +188,7 @@ fn plan(decision: &Decision) -> Plan {
 
 fn expected(expectation: &Expectation) -> String {
     let gate = expectation.gate.map(|g| format!("held back by {}", g.as_str()));
-    let rescale = expectation.rescale.as_ref().map(|plan| show(plan));
+    let rescale = expectation.rescale.as_ref().map(show);
     [rescale, gate].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 

@@ -543,6 +543,24 @@ mod shipped {
     }
 
     #[test]
+    fn the_inline_tests_pass() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let code = crate::cmd_test::run(&[folder()], &mut out, &mut err);
+        assert_eq!(code, 0, "{}{}", String::from_utf8_lossy(&err), String::from_utf8_lossy(&out));
+        assert!(String::from_utf8_lossy(&out).ends_with(" passed, 0 failed\n"));
+    }
+
+    /// Each policy has a test that acts and one that refuses.
+    #[test]
+    fn each_has_tests_of_both_kinds() {
+        for policy in load(&[folder()]).policies {
+            let tests: Vec<_> = load(&[folder()]).tests.into_iter().filter(|t| t.policy.name == policy.name).collect();
+            let acts = |t: &InlineTest| t.expect.iter().any(|e| e.rescale.as_ref().is_some_and(|r| !r.is_empty()));
+            assert!(tests.iter().any(acts) && !tests.iter().all(acts), "{}", policy.name);
+        }
+    }
+
+    #[test]
     fn the_built_in_default_is_careful() {
         let policies = builtin();
         let [policy] = policies.as_slice() else { panic!("{}", load_builtin().report().join("\n")) };

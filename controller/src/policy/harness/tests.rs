@@ -6,7 +6,6 @@ use weirkeeper_core::decision::Change;
 use weirkeeper_core::effect::{Action, ActionKind, CheckpointOrder, Purpose, RunId, Token};
 use weirkeeper_core::reason::{Gate, Reason};
 use weirkeeper_core::series::{Agg, name};
-use weirkeeper_core::state::JobState;
 
 fn load(tests: &str) -> Loaded {
     let text = format!("apiVersion: weirkeeper.dev/v1\nkind: Policy\nmetadata: {{ name: p }}\ntests:\n{tests}");
@@ -46,7 +45,7 @@ fn scripted(_: &Config, state: &mut State, at: Timestamp, event: &Event) -> Vec<
         run: None,
         plan_hash: None,
     };
-    let job = state.jobs.entry(seen.job.clone()).or_insert_with(JobState::default);
+    let job = state.jobs.entry(seen.job.clone()).or_default();
     job.view.standing = Some(decision.clone());
     vec![Effect::Record(Box::new(decision))]
 }
@@ -267,7 +266,10 @@ fn tests_that_cannot_be_run_are_problems() {
         Code::BadTest,
         "two vertices",
     );
+}
 
+#[test]
+fn series_and_expectations_that_cannot_be_used_are_problems() {
     let with = |series: &str, expect: &str| format!("  - name: t\n{JOB}    series: {series}\n    expect: {expect}\n");
     let none = "[ { at: 1m, rescale: {} } ]";
     check(&with("{ x: '1+' }", none), (7, 19), Code::BadSeries, "none of");

@@ -3,25 +3,20 @@
 use crate::decide::put;
 use crate::decision::{Decision, Verdict};
 use crate::effect::{Action, ActionKind, CheckpointOrder, Effect, Purpose, RunId, Token};
-use crate::event::Outcome;
 use crate::gates::Wanted;
 use crate::job::JobKey;
-use crate::memory::{Disruption, Ineffective, Kind, MAX_DISRUPTIONS, MAX_RUNS, Rise};
+use crate::memory::{Disruption, Ineffective, Kind, MAX_DISRUPTIONS, MAX_INEFFECTIVE, MAX_RUNS, Rise};
 use crate::observation::{Bounds, Checkpoints, Observation, Scheduler};
 use crate::reason::Reason;
 use crate::run::{Phase, Promise, Run};
 use crate::sizing::{Direction, worth};
-use crate::state::{Config, JobState, State};
+use crate::state::{JobState, State};
 use crate::units::{Millis, Parallelism, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A checkpoint before the PUT is waited for at most this long, whatever the job's time-out.
-const LONGEST_WAIT: Millis = Millis::minutes(2);
-/// What happened is asked again after this, when the outcome is not clear.
-const ASK_AGAIN: Millis = Millis::secs(10);
-/// And given up after this.
-const ASK_FOR: Millis = Millis::minutes(10);
+pub(crate) const LONGEST_WAIT: Millis = Millis::minutes(2);
 /// A failed attempt is not repeated for at least this long, doubled each time.
 const NOT_AGAIN: Millis = Millis::hours(1);
 /// Failed twice needs a person: in effect for ever.
@@ -57,7 +52,11 @@ pub(crate) fn plan(state: &mut State, wanted: &Wanted, decision: &Decision, phas
         checkpoint_before: observation.checkpoints.as_ref().and_then(|c| c.last_completed_id),
         failed_before: None,
         restarts: 0,
-        asked_at: None,
+        sent_at: wanted.at,
+        taken: false,
+        unclear: false,
+        asked: None,
+        undo: None,
         patience,
         plan_hash: decision.plan_hash.clone().unwrap_or_default(),
         approved_by: None,
@@ -147,7 +146,7 @@ fn spend(state: &mut State, wanted: &Wanted, run: &Run) {
     rise(job, wanted, run);
 }
 
-fn disrupt(job: &mut JobState, disruption: Disruption) {
+pub(crate) fn disrupt(job: &mut JobState, disruption: Disruption) {
     job.memory.disruptions.push_back(disruption);
     while job.memory.disruptions.len() > MAX_DISRUPTIONS {
         job.memory.disruptions.pop_front();
@@ -173,7 +172,7 @@ fn rise(job: &mut JobState, wanted: &Wanted, run: &Run) {
 }
 
 /// The effect, under a new token.
-fn send(state: &mut State, key: &JobKey, run: &mut Run, kind: ActionKind) -> Effect {
+pub(crate) fn send(state: &mut State, key: &JobKey, run: &mut Run, kind: ActionKind) -> Effect {
     if let Some(job) = state.jobs.get_mut(key) {
         job.memory.token = Token(job.memory.token.0 + 1);
         run.token = job.memory.token;
@@ -198,6 +197,13 @@ pub(crate) fn keep(state: &mut State, key: &JobKey, run: Run) {
     state.touch(key);
 }
 
+/// A run that somebody else has overtaken: it has ended, and is filed and told.
+pub(crate) fn file(state: &mut State, key: &JobKey, at: Timestamp, run: Run) -> Vec<Effect> {
+    let why = run.log.last().map_or_else(String::new, |l| l.1.clone());
+    keep(state, key, run.clone());
+    progress(state, key, at, &run, why)
+}
+
 /// Ends a run that waits for approval.
 pub(crate) fn end_waiting(state: &mut State, key: &JobKey, at: Timestamp, why: &str) {
     let waiting = state.jobs.get(key).and_then(|j| j.memory.run.clone());
@@ -208,192 +214,26 @@ pub(crate) fn end_waiting(state: &mut State, key: &JobKey, at: Timestamp, why: &
     }
 }
 
-/// What came of an action.
-pub(crate) fn outcome(
-    config: &Config,
-    state: &mut State,
-    at: Timestamp,
-    id: RunId,
-    token: Token,
-    outcome: &Outcome,
-) -> Vec<Effect> {
-    let Some(key) =
-        state.jobs.iter().find(|(_, j)| j.memory.run.as_ref().is_some_and(|r| r.id == id)).map(|(k, _)| k.clone())
-    else {
-        return Vec::new();
-    };
-    let Some(mut run) = state.jobs.get(&key).and_then(|j| j.memory.run.clone()).filter(|r| r.token == token) else {
-        return Vec::new();
-    };
-    let undoing = run.phase == Phase::RollingBack;
-    if !undoing && run.phase != Phase::Acting {
-        return Vec::new();
+/// It was tried and did not help: not again soon; twice needs a person, who is told.
+pub(crate) fn ineffective(state: &mut State, key: &JobKey, at: Timestamp, run: &Run) -> Option<Effect> {
+    let job = state.jobs.get_mut(key)?;
+    let (down, vertices) = (run.purpose == Purpose::Down, run.changes.keys().cloned().collect());
+    let new = Ineffective { down, vertices, times: 0, until: at };
+    let entry = job.memory.ineffective.entry(run.attempt_key()).or_insert(new);
+    entry.times = entry.times.saturating_add(1);
+    let twice = entry.times >= 2;
+    entry.until = at.plus(if twice { NEEDS_A_PERSON } else { NOT_AGAIN });
+    let (times, what) = (entry.times, run.attempt_key());
+    while job.memory.ineffective.len() > MAX_INEFFECTIVE {
+        let first = job.memory.ineffective.iter().min_by_key(|(_, e)| e.until).map(|(k, _)| k.clone())?;
+        job.memory.ineffective.remove(&first);
     }
-    match outcome {
-        Outcome::Accepted => accepted(state, &key, at, run),
-        Outcome::DryRun => {
-            if !config.dry_run_counts {
-                unspend(state, &key, id);
-            }
-            run.enter(at, Phase::DryRun);
-            keep(state, &key, run);
-            Vec::new()
-        }
-        Outcome::Changed(what) => {
-            not_done(state, &key, at, run, format!("the live job is not as planned: {what}"), false)
-        }
-        Outcome::Refused(what) => not_done(state, &key, at, run, format!("Flink refused it: {what}"), true),
-        Outcome::Unclear(what) => {
-            run.note(at, format!("not clear what came of it: {what}"));
-            inquire(state, &key, at, run)
-        }
-        Outcome::Found { requirements, job_id, .. } => found(state, &key, at, run, requirements, job_id),
-    }
-}
-
-fn accepted(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run) -> Vec<Effect> {
-    let undoing = run.phase == Phase::RollingBack;
-    let asked = if undoing { run.before.clone() } else { run.target.clone() };
-    run.note(at, if undoing { "undo accepted" } else { "accepted" });
-    if !undoing {
-        run.acted_at = Some(at);
-        run.enter(at, Phase::Settling);
-    }
-    if let Some(job) = state.jobs.get_mut(key) {
-        job.memory.asked = asked;
-        job.memory.asked_by_us = true;
-    }
-    keep(state, key, run.clone());
-    progress(state, key, at, &run, "Flink has taken it".to_owned())
-}
-
-/// Nothing was changed. `again_later`: it would be refused again, so it is not tried again soon.
-fn not_done(
-    state: &mut State,
-    key: &JobKey,
-    at: Timestamp,
-    mut run: Run,
-    why: String,
-    again_later: bool,
-) -> Vec<Effect> {
-    run.note(at, why.clone());
-    if run.phase == Phase::RollingBack {
-        run.enter(at, Phase::RollbackFailed { why: why.clone() });
-        keep(state, key, run.clone());
-        let message = format!("{key}: {} could not be undone: {why}", run.id);
-        let mut effects = progress(state, key, at, &run, why);
-        effects.push(Effect::Escalate { job: Some(key.clone()), at, message });
-        return effects;
-    }
-    unspend(state, key, run.id);
-    if again_later {
-        ineffective(state, key, at, &run);
-        run.enter(at, Phase::Failed { why: why.clone() });
-    } else {
-        run.enter(at, Phase::Aborted { why: why.clone() });
-    }
-    keep(state, key, run.clone());
-    progress(state, key, at, &run, why)
-}
-
-fn unspend(state: &mut State, key: &JobKey, id: RunId) {
-    if let Some(job) = state.jobs.get_mut(key) {
-        job.memory.disruptions.retain(|d| d.run != id);
-        state.touch(key);
-    }
-}
-
-/// It was tried and did not help: not again soon; twice needs a person.
-pub(crate) fn ineffective(state: &mut State, key: &JobKey, at: Timestamp, run: &Run) {
-    let Some(job) = state.jobs.get_mut(key) else { return };
-    let entry = job.memory.ineffective.entry(run.attempt_key()).or_insert(Ineffective { times: 0, until: at });
-    entry.times += 1;
-    let rest = if entry.times >= 2 { NEEDS_A_PERSON } else { NOT_AGAIN };
-    entry.until = at.plus(rest);
     state.touch(key);
-}
-
-/// Asks what is there before anything is repeated.
-fn inquire(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run) -> Vec<Effect> {
-    run.asked_at = Some(at);
-    let effect = send(state, key, &mut run, ActionKind::Inquire);
-    keep(state, key, run);
-    vec![effect]
-}
-
-fn found(
-    state: &mut State,
-    key: &JobKey,
-    at: Timestamp,
-    run: Run,
-    asked: &BTreeMap<Arc<str>, Bounds>,
-    job_id: &Arc<str>,
-) -> Vec<Effect> {
-    let undoing = run.phase == Phase::RollingBack;
-    let (done, undone) = if undoing { (&run.before, &run.target) } else { (&run.target, &run.before) };
-    let uppers =
-        |b: &BTreeMap<Arc<str>, Bounds>| b.iter().map(|(id, b)| (id.clone(), b.upper)).collect::<BTreeMap<_, _>>();
-    if *job_id != run.job_id {
-        return not_done(state, key, at, run, "the job was submitted anew".to_owned(), false);
-    }
-    if uppers(done) == uppers(asked) {
-        return accepted(state, key, at, run);
-    }
-    let why = if uppers(undone) == uppers(asked) {
-        "it had not been carried out"
-    } else {
-        "something else is asked of Flink now"
-    };
-    if undoing && uppers(undone) == uppers(asked) {
-        return undo(state, key, at, run, "the undo had not been carried out".to_owned(), false);
-    }
-    not_done(state, key, at, run, why.to_owned(), false)
-}
-
-/// Back to what was recorded, once, free of budgets.
-pub(crate) fn undo(
-    state: &mut State,
-    key: &JobKey,
-    at: Timestamp,
-    mut run: Run,
-    why: String,
-    first: bool,
-) -> Vec<Effect> {
-    let observation = state.jobs.get(key).and_then(|j| j.view.last.clone());
-    let checkpoint = match observation.as_ref().and_then(|o| o.facts.version) {
-        Some((major, _)) if major >= 2 => CheckpointOrder::AfterPut,
-        _ => CheckpointOrder::None,
-    };
-    run.note(at, format!("undone: {why}"));
-    run.phase = Phase::RollingBack;
-    run.asked_at = None;
-    let (target, expected) = (run.before.clone(), run.target.clone());
-    let kind = ActionKind::Rescale { purpose: Purpose::Undo, target, expected, checkpoint };
-    let action = send(state, key, &mut run, kind);
-    if first {
-        failed_verification(state, key, at, &run);
-    }
-    if let Some(job) = state.jobs.get_mut(key) {
-        disrupt(job, Disruption { at, kind: Kind::Undo, run: run.id, changes: BTreeMap::new() });
-    }
-    keep(state, key, run.clone());
-    let mut effects = progress(state, key, at, &run, format!("undone: {why}"));
-    effects.push(action);
-    effects
-}
-
-/// Counts a failed verification: for this pair of diagnosis and action, and for the fleet's breaker.
-pub(crate) fn failed_verification(state: &mut State, key: &JobKey, at: Timestamp, run: &Run) {
-    ineffective(state, key, at, run);
-    let fleet = &mut state.fleet;
-    fleet.failed_verifications.push_back(at);
-    while fleet.failed_verifications.front().is_some_and(|t| at.since(*t) > crate::gates::BREAKER_WITHIN) {
-        fleet.failed_verifications.pop_front();
-    }
-    if fleet.failed_verifications.len() >= crate::gates::BREAKER_AT {
-        fleet.breaker_until = Some(at.plus(crate::gates::BREAKER_WITHIN));
-    }
-    state.touch_fleet();
+    let message = format!(
+        "{key}: scaling {what} was tried {times} times without success and is left to a person; \
+         resuming the job by name allows it again"
+    );
+    twice.then(|| Effect::Escalate { job: Some(key.clone()), at, message })
 }
 
 /// A step of a run, written down.
@@ -412,56 +252,4 @@ pub(crate) fn progress(state: &mut State, key: &JobKey, at: Timestamp, run: &Run
         plan_hash: None,
     };
     vec![Effect::Record(Box::new(decision))]
-}
-
-/// Time has passed: unclear outcomes are asked again, approvals expire.
-pub(crate) fn tick(state: &mut State, at: Timestamp) -> Vec<Effect> {
-    let keys: Vec<JobKey> = state.jobs.iter().filter(|(_, j)| j.memory.run.is_some()).map(|(k, _)| k.clone()).collect();
-    keys.into_iter().flat_map(|key| tick_one(state, &key, at)).collect()
-}
-
-fn tick_one(state: &mut State, key: &JobKey, at: Timestamp) -> Vec<Effect> {
-    let Some(run) = state.jobs.get(key).and_then(|j| j.memory.run.clone()) else { return Vec::new() };
-    match run.phase {
-        Phase::AwaitingApproval { expires } if at >= expires => {
-            end_waiting(state, key, at, "nobody approved it in time");
-            Vec::new()
-        }
-        Phase::Acting | Phase::RollingBack => {
-            let Some(asked) = run.asked_at.filter(|asked| at.since(*asked) >= ASK_AGAIN) else { return Vec::new() };
-            if at.since(run.planned_at) >= ASK_FOR && asked > run.planned_at {
-                return give_up(state, key, at, run);
-            }
-            inquire(state, key, at, run)
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn give_up(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run) -> Vec<Effect> {
-    let why = format!("what came of it could not be found out within {ASK_FOR}");
-    let undoing = run.phase == Phase::RollingBack;
-    let end =
-        if undoing { Phase::RollbackFailed { why: why.clone() } } else { Phase::Inconclusive { why: why.clone() } };
-    run.note(at, why.clone());
-    run.enter(at, end);
-    keep(state, key, run.clone());
-    let mut effects = progress(state, key, at, &run, why.clone());
-    effects.push(Effect::Escalate { job: Some(key.clone()), at, message: format!("{key}: {}: {why}", run.id) });
-    effects
-}
-
-/// After a start of ours: a run whose intent is durable and whose outcome is not is asked after.
-pub(crate) fn resume(state: &mut State, at: Timestamp) -> Vec<Effect> {
-    let open = |r: &Run| matches!(r.phase, Phase::Acting | Phase::RollingBack);
-    let keys: Vec<JobKey> =
-        state.jobs.iter().filter(|(_, j)| j.memory.run.as_ref().is_some_and(open)).map(|(k, _)| k.clone()).collect();
-    let mut effects = Vec::new();
-    for key in keys {
-        if let Some(mut run) = state.jobs.get(&key).and_then(|j| j.memory.run.clone()) {
-            run.note(at, "Weirkeeper started anew: asks what came of it");
-            effects.extend(inquire(state, &key, at, run));
-        }
-    }
-    effects
 }

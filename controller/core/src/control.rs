@@ -38,6 +38,16 @@ fn resume(state: &mut State, job: Option<&str>, only: Option<PauseScope>) {
     let lifted = |p: &Pause| (job.is_none() || p.job.as_deref() == job) && (only.is_none() || p.only == only);
     state.fleet.pauses.retain(|p| !lifted(p));
     state.touch_fleet();
+    let (Some(name), None) = (job, only) else { return };
+    // A person's word for this very job: what was left to a person may be tried again.
+    let named: Vec<JobKey> = state.jobs.keys().filter(|k| *k.name == *name).cloned().collect();
+    for key in named {
+        if let Some(job) = state.jobs.get_mut(&key) {
+            job.memory.ineffective.clear();
+            job.memory.flapping.clear();
+        }
+        state.touch(&key);
+    }
 }
 
 fn waiting(state: &State, id: RunId) -> Option<(JobKey, Run)> {
@@ -60,8 +70,10 @@ fn approve(config: &Config, state: &mut State, at: Timestamp, id: RunId, hash: &
 fn reject(state: &mut State, at: Timestamp, id: RunId, by: &str) -> Vec<Effect> {
     let Some((key, run)) = waiting(state, id) else { return Vec::new() };
     act::end_waiting(state, &key, at, &format!("rejected by {by}"));
-    act::ineffective(state, &key, at, &run);
-    act::progress(state, &key, at, &run, format!("rejected by {by}"))
+    let escalated = act::ineffective(state, &key, at, &run);
+    let mut effects = act::progress(state, &key, at, &run, format!("rejected by {by}"));
+    effects.extend(escalated);
+    effects
 }
 
 /// Many jobs fail together: told once, and again only after it has passed.

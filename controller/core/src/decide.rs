@@ -128,12 +128,22 @@ fn teach(
 
 /// Something is wanted: what holds it back, and how far the mode lets it go.
 fn wants(config: &Config, state: &mut State, wanted: &Wanted) -> Vec<Effect> {
-    freeze_flapping(state, wanted);
+    let mut effects = freeze_flapping(state, wanted);
+    effects.extend(go(config, state, wanted));
+    effects
+}
+
+/// How far the policy lets it go, in this process.
+fn mode(config: &Config, policy: &Policy) -> Mode {
+    if config.dry_run && !config.dry_run_counts { policy.mode.min(Mode::Recommend) } else { policy.mode }
+}
+
+fn go(config: &Config, state: &mut State, wanted: &Wanted) -> Vec<Effect> {
     let held = gates::all(state, wanted);
-    let mode = match config.dry_run && !config.dry_run_counts {
-        true => wanted.policy.mode.min(Mode::Recommend),
-        false => wanted.policy.mode,
-    };
+    let mode = mode(config, wanted.policy);
+    if mode < Mode::Approve {
+        act::end_waiting(state, wanted.job, wanted.at, "the policy only recommends now");
+    }
     let changes = changes(&wanted.observation.graph, &wanted.advice.target);
     let mut decision = record(wanted, changes, &held);
     if mode == Mode::Observe {
@@ -167,6 +177,10 @@ pub(crate) fn approved(
 ) -> Vec<Effect> {
     let Some(observation) = state.jobs.get(key).and_then(|j| j.view.last.clone()) else { return Vec::new() };
     let Some(policy) = select(&config.policies, key, &observation.labels) else { return Vec::new() };
+    if mode(config, policy) < Mode::Approve {
+        act::end_waiting(state, key, at, "the policy only recommends now");
+        return Vec::new();
+    }
     let advice = match unfit(state, key, &observation, policy, at) {
         None => advise(config, state, key, policy, &observation, at),
         Some(reasons) => Advice { reasons, ..Advice::default() },
@@ -212,20 +226,28 @@ pub(crate) fn changes(graph: &crate::job::JobGraph, target: &[u32]) -> BTreeMap<
     changed.map(|(vertex, p)| (vertex.name.clone(), Change { from: vertex.parallelism, to: Parallelism(*p) })).collect()
 }
 
-fn freeze_flapping(state: &mut State, wanted: &Wanted) {
+/// Up, down and up again on the same demand: left alone, and told once.
+fn freeze_flapping(state: &mut State, wanted: &Wanted) -> Vec<Effect> {
     if wanted.direction != Direction::Up {
-        return;
+        return Vec::new();
     }
-    let Some(job) = state.jobs.get_mut(wanted.job) else { return };
+    let Some(job) = state.jobs.get_mut(wanted.job) else { return Vec::new() };
     job.memory.flapping.retain(|_, until| wanted.at < *until);
     let new: Vec<_> = gates::new_flapping(&job.memory, wanted)
         .into_iter()
         .filter(|(v, _)| !job.memory.flapping.contains_key(v))
         .collect();
+    let (key, at) = (wanted.job, wanted.at);
+    let escalate = |(vertex, until): &(Arc<str>, Timestamp)| {
+        let reason = Reason::Flapping { vertex: vertex.clone(), until: *until };
+        Effect::Escalate { job: Some(key.clone()), at, message: format!("{key}: {reason}") }
+    };
+    let effects: Vec<Effect> = new.iter().map(escalate).collect();
     if !new.is_empty() {
         job.memory.flapping.extend(new);
         state.touch(wanted.job);
     }
+    effects
 }
 
 /// Approve mode: one plan waits; another plan takes its place.
@@ -268,6 +290,18 @@ pub(crate) fn hold(
     gates: Vec<Gate>,
 ) -> Vec<Effect> {
     act::end_waiting(state, key, at, "nothing is wanted any more");
+    say(state, key, policy, at, reasons, gates)
+}
+
+/// Nothing can be said now: a plan that waits for approval goes on waiting, and is judged anew when it is approved.
+pub(crate) fn say(
+    state: &mut State,
+    key: &JobKey,
+    policy: &str,
+    at: Timestamp,
+    reasons: Vec<Reason>,
+    gates: Vec<Gate>,
+) -> Vec<Effect> {
     let verdict = if gates.is_empty() { Verdict::Hold } else { Verdict::Gated };
     let decision = Decision {
         id: 0,

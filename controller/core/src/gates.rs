@@ -1,17 +1,16 @@
 //! Everything that may hold a wanted rescale back. Each gate comes with its reason; all that hold are told.
 
 use crate::budget;
-use crate::effect::Purpose;
 use crate::event::{KillSwitch, PauseScope};
 use crate::job::JobKey;
-use crate::memory::{JobMemory, Kind};
+use crate::memory::{Ineffective, JobMemory, Kind};
 use crate::observation::{Checkpoints, Observation, Scheduler};
 use crate::policy::{Apply, Mode, Policy, Scaling};
 use crate::reason::{Gate, Reason};
-use crate::run::attempt_key;
 use crate::sizing::{Advice, Direction, worth};
-use crate::state::State;
+use crate::state::{Pause, State};
 use crate::units::{Millis, Timestamp};
+use crate::view::JobView;
 use std::sync::Arc;
 
 /// Gate and why.
@@ -31,6 +30,7 @@ pub(crate) struct Wanted<'a> {
 pub(crate) fn all(state: &State, wanted: &Wanted) -> Vec<Held> {
     let Some(job) = state.jobs.get(wanted.job) else { return Vec::new() };
     let mut held = stopped(state, wanted);
+    held.extend(unread(&job.view));
     held.extend(in_flight(&job.memory));
     held.extend(scheduler(wanted));
     held.extend(savepoint(wanted.observation));
@@ -61,6 +61,26 @@ fn stopped(state: &State, wanted: &Wanted) -> Vec<Held> {
     held
 }
 
+/// A kill switch or a pause of everything holds even an undo back; a freeze does not, because an undo ends what began
+/// before it.
+pub(crate) fn hands_off(state: &State, key: &JobKey, at: Timestamp) -> Option<Reason> {
+    if let Some(switch) = state.fleet.kill_switch.filter(|k| *k != KillSwitch::Off) {
+        return Some(Reason::KillSwitch { readable: switch == KillSwitch::On });
+    }
+    state.fleet.pauses.iter().find(|p| p.only.is_none() && p.covers(key, at)).map(paused_by)
+}
+
+fn paused_by(p: &Pause) -> Reason {
+    Reason::PausedBy { by: p.by.clone(), reason: p.reason.clone(), until: p.until }
+}
+
+/// Only an approval can come while the job cannot be read: what was seen before stands no longer.
+fn unread(view: &JobView) -> Option<Held> {
+    let unread = view.unread.as_ref()?;
+    let gate = if unread.incomplete { Gate::Incomplete } else { Gate::Stale };
+    Some((gate, Reason::NotRead { why: unread.why.clone() }))
+}
+
 /// Failed verifications are counted over this.
 pub(crate) const BREAKER_WITHIN: Millis = Millis::hours(1);
 /// So many open the breaker.
@@ -72,14 +92,8 @@ const STORM_SHARE: f64 = 0.30;
 
 fn paused(state: &State, wanted: &Wanted) -> Vec<Held> {
     let scope = if wanted.direction == Direction::Up { PauseScope::Up } else { PauseScope::Down };
-    let applies = |p: &&crate::state::Pause| {
-        p.job.as_deref().is_none_or(|j| j == &*wanted.job.name)
-            && p.only.is_none_or(|o| o == scope)
-            && p.until.is_none_or(|until| wanted.at < until)
-    };
-    let reason =
-        |p: &crate::state::Pause| Reason::PausedBy { by: p.by.clone(), reason: p.reason.clone(), until: p.until };
-    state.fleet.pauses.iter().filter(applies).map(|p| (Gate::Paused, reason(p))).collect()
+    let applies = |p: &&Pause| p.covers(wanted.job, wanted.at) && p.only.is_none_or(|o| o == scope);
+    state.fleet.pauses.iter().filter(applies).map(|p| (Gate::Paused, paused_by(p))).collect()
 }
 
 fn frozen(wanted: &Wanted) -> Vec<Held> {
@@ -121,8 +135,11 @@ fn scheduler(wanted: &Wanted) -> Option<Held> {
 }
 
 fn savepoint(observation: &Observation) -> Option<Held> {
-    let in_progress = observation.checkpoints.as_ref().and_then(|c| c.savepoint_in_progress);
-    (in_progress == Some(true)).then_some((Gate::SnapshotInProgress, Reason::Savepoint))
+    match observation.checkpoints.as_ref()?.savepoint_in_progress {
+        Some(false) => None,
+        Some(true) => Some((Gate::SnapshotInProgress, Reason::Savepoint)),
+        None => Some((Gate::Incomplete, Reason::Missing { what: "whether a savepoint is under way".to_owned() })),
+    }
 }
 
 /// The age a completed checkpoint may have.
@@ -144,13 +161,13 @@ fn checkpoint_age(wanted: &Wanted) -> Option<Held> {
     (!fine).then_some((Gate::CheckpointTooOld, Reason::CheckpointAge { age, limit }))
 }
 
-/// No scale-up within cooldown.up, no scale-down within cooldown.down after any rescale of ours; for a scale-down at
-/// least three times what a restart and its first checkpoint take.
+/// No scale-up within cooldown.up, no scale-down within cooldown.down after any rescale of ours; neither within three
+/// times what a restart and its first checkpoint take.
 fn cooldown(memory: &JobMemory, wanted: &Wanted) -> Option<Held> {
     let last = memory.disruptions.back()?.at;
     let cooldown = wanted.policy.scaling.cooldown;
     let up = wanted.direction == Direction::Up;
-    let rest = if up { cooldown.up } else { cooldown.down.max(least_rest(memory, wanted.observation)) };
+    let rest = if up { cooldown.up } else { cooldown.down }.max(least_rest(memory, wanted.observation));
     let until = last.plus(rest);
     (wanted.at < until).then_some((Gate::Cooldown, Reason::InCooldown { until, up }))
 }
@@ -214,24 +231,14 @@ pub(crate) fn new_flapping(memory: &JobMemory, wanted: &Wanted) -> Vec<(Arc<str>
     .collect()
 }
 
-/// It was tried and did not help.
+/// It was tried and did not help: neither it nor anything that it is a part of is tried again soon.
 fn tried(memory: &JobMemory, wanted: &Wanted) -> Option<Held> {
-    let purpose = if wanted.direction == Direction::Up { Purpose::Up } else { Purpose::Down };
-    let changed = |(v, vertex): (usize, &crate::job::Vertex)| wanted.advice.target[v] != vertex.parallelism.0;
-    let names: Vec<Arc<str>> = wanted
-        .observation
-        .graph
-        .vertices
-        .iter()
-        .enumerate()
-        .filter(|(v, vertex)| changed((*v, vertex)))
-        .map(|(_, vertex)| vertex.name.clone())
-        .collect();
-    let mut names = names;
-    names.sort();
-    let tried = memory.ineffective.get(&attempt_key(purpose, names.iter()))?;
-    let reason = Reason::TriedBefore { times: tried.times, until: tried.until };
-    (wanted.at < tried.until).then_some((Gate::Ineffective, reason))
+    let down = wanted.direction == Direction::Down;
+    let holds = |e: &&Ineffective| {
+        e.down == down && wanted.at < e.until && e.vertices.iter().all(|vertex| changes(wanted, vertex))
+    };
+    let tried = memory.ineffective.values().filter(holds).max_by_key(|e| e.until)?;
+    Some((Gate::Ineffective, Reason::TriedBefore { times: tried.times, until: tried.until }))
 }
 
 /// Mode auto needs the job's own word: on a plain cluster its exact name in the policy.

@@ -1,15 +1,18 @@
 //! Takes an observation in: which attempt it belongs to, what changed since the last, who changed it.
 
 use crate::event::KillSwitch;
+use crate::gates::STORM_WITHIN;
 use crate::job::{JobGraph, JobKey};
+use crate::learn;
 use crate::memory::{HandChange, JobMemory};
 use crate::observation::{Bounds, JobStatus, Observation};
+use crate::outcome::same;
 use crate::policy::Policy;
+use crate::run::{Phase, Run};
 use crate::series::name;
 use crate::state::{JobState, State};
 use crate::units::{Millis, Timestamp};
 use crate::view::{JobView, MAX_RESTARTS, Unread};
-use crate::{learn, run};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -20,14 +23,19 @@ const GAP: Millis = Millis::minutes(5);
 /// Failures remembered for telling a storm.
 const MAX_FAILURES: usize = 1_000;
 
-/// Takes it in.
-pub(crate) fn observed(state: &mut State, policy: Option<&Policy>, at: Timestamp, observation: &Observation) {
+/// Takes it in. Gives a run that somebody else has overtaken.
+pub(crate) fn observed(
+    state: &mut State,
+    policy: Option<&Policy>,
+    at: Timestamp,
+    observation: &Observation,
+) -> Option<Run> {
     let key = &observation.job;
     let job = state.jobs.entry(key.clone()).or_default();
     let known = job.view.seen_at.is_some();
-    identity(job, observation);
+    let moved = identity(job, observation);
     let failed = attempt(job, at, observation);
-    let hand = requirements(&mut job.memory, at, observation);
+    let followed = requirements(&mut job.memory, at, observation);
     job.view.unread = None;
     if job.view.seen_at.is_some_and(|seen| at.since(seen) > GAP) {
         job.view.watched_since = None;
@@ -41,16 +49,22 @@ pub(crate) fn observed(state: &mut State, policy: Option<&Policy>, at: Timestamp
         learn::slices(&mut job.view, &mut job.memory, &observation.graph, policy, from);
     }
     job.view.last = Some(Box::new(Observation { samples: Vec::new(), ..observation.clone() }));
-    if hand || !known {
+    if followed.news || !known || moved || failed > 0.0 {
         state.touch(key);
     }
     if failed > 0.0 {
-        state.fleet.failures.push_back((at, key.clone()));
-        while state.fleet.failures.len() > MAX_FAILURES {
-            state.fleet.failures.pop_front();
-        }
+        fail(state, at, key);
     }
     state.bound_jobs();
+    followed.overtaken
+}
+
+fn fail(state: &mut State, at: Timestamp, key: &JobKey) {
+    state.fleet.failures.push_back((at, key.clone()));
+    while state.fleet.failures.len() > MAX_FAILURES {
+        state.fleet.failures.pop_front();
+    }
+    state.touch_fleet();
 }
 
 /// Samples from here on count: within the policy's window, after the warm-up of this attempt, after a jump of the
@@ -62,9 +76,10 @@ pub(crate) fn from(view: &JobView, policy: &Policy, at: Timestamp) -> Timestamp 
 }
 
 /// Another job id is another submission; another graph is another job, and what was learned of the old one goes.
-fn identity(job: &mut JobState, observation: &Observation) {
+fn identity(job: &mut JobState, observation: &Observation) -> bool {
     let fingerprint = observation.graph.fingerprint();
     let memory = &mut job.memory;
+    let before = (memory.fingerprint.clone(), memory.environment.clone());
     if memory.fingerprint != fingerprint {
         if !memory.fingerprint.is_empty() {
             memory.forget();
@@ -90,6 +105,7 @@ fn identity(job: &mut JobState, observation: &Observation) {
         job.view.counters = None;
         job.view.attempt_since = None;
     }
+    before != (job.memory.fingerprint.clone(), job.memory.environment.clone())
 }
 
 /// What a measured capacity holds for: slots per TaskManager, its memory, debloating. `None` while any is not known.
@@ -110,7 +126,7 @@ fn attempt(job: &mut JobState, at: Timestamp, observation: &Observation) -> f64 
         while job.view.restarts.len() > MAX_RESTARTS {
             job.view.restarts.pop_front();
         }
-        if let Some(run) = job.memory.run.as_mut().filter(|r| r.phase == run::Phase::Settling) {
+        if let Some(run) = job.memory.run.as_mut().filter(|r| r.phase == Phase::Settling) {
             run.restarts = run.restarts.saturating_add(restarts as u32);
         }
     }
@@ -121,13 +137,15 @@ fn attempt(job: &mut JobState, at: Timestamp, observation: &Observation) -> f64 
         job.view.logs.clear();
     }
     let was_running = job.view.last.as_ref().is_some_and(|l| l.status == JobStatus::Running);
-    let ended = was_running && observation.status == JobStatus::Ended;
+    // FINISHED and CANCELED are no failures: only an end with a fresh cause is.
+    let failed = observation.failure.as_ref().is_some_and(|f| at.since(f.at) <= STORM_WITHIN);
+    let ended = was_running && observation.status == JobStatus::Ended && failed;
     restarts + f64::from(u8::from(ended))
 }
 
 /// New restarts since the last observation, rescales left out. `numRestarts` counts both; 2.x tells rescales apart,
 /// before that a restart that changed a parallelism was a rescale.
-fn restarts(view: &mut JobView, observation: &Observation, run: Option<&run::Run>) -> f64 {
+fn restarts(view: &mut JobView, observation: &Observation, run: Option<&Run>) -> f64 {
     let value = |name: &str| observation.samples.iter().find(|s| &*s.key.name == name).map(|s| s.value);
     let Some(restarts) = value(name::NUM_RESTARTS) else { return 0.0 };
     let rescales = value(name::NUM_RESCALES);
@@ -146,38 +164,68 @@ fn changed_parallelism(view: &JobView, observation: &Observation) -> bool {
     view.last.as_ref().is_some_and(|last| parallelism(&last.graph) != parallelism(&observation.graph))
 }
 
-/// Follows what is asked of Flink. True when somebody else has changed it.
-fn requirements(memory: &mut JobMemory, at: Timestamp, observation: &Observation) -> bool {
-    let Some(asked) = &observation.requirements else { return false };
-    let ours = memory
-        .run
-        .as_ref()
-        .filter(|r| !r.phase.is_terminal())
-        .is_some_and(|r| same(&r.target, asked) || same(&r.before, asked));
-    let resubmitted = memory.job_id.as_ref().is_some_and(|id| *id != observation.job_id);
-    memory.job_id = Some(observation.job_id.clone());
-    let first = memory.asked.is_empty() || resubmitted;
-    if first || same(&memory.asked, asked) || ours {
-        let news = !same(&memory.asked, asked) && !ours;
-        if news {
-            memory.asked = asked.clone();
-            memory.asked_by_us = false;
-        }
-        return news;
-    }
-    memory.by_hand = hand_change(memory, at, observation, asked).or(memory.by_hand.take());
-    memory.asked = asked.clone();
-    memory.asked_by_us = false;
-    if let Some(run) = memory.run.as_mut().filter(|r| !r.phase.is_terminal()) {
-        let why = "somebody else rescaled the job in the meantime".to_owned();
-        run.note(at, why.clone());
-        run.enter(at, run::Phase::Aborted { why });
-    }
-    true
+/// A poll that began before Flink took a change may be delivered this long after it.
+const OLD_ANSWER: Millis = Millis::secs(60);
+
+/// What following the requirements has shown.
+#[derive(Default)]
+struct Followed {
+    /// Something that must survive has changed.
+    news: bool,
+    /// A run that somebody else has overtaken.
+    overtaken: Option<Run>,
 }
 
-fn same(a: &BTreeMap<Arc<str>, Bounds>, b: &BTreeMap<Arc<str>, Bounds>) -> bool {
-    a.len() == b.len() && a.iter().all(|(id, bounds)| b.get(id).is_some_and(|other| other.upper == bounds.upper))
+/// Follows what is asked of Flink, and who asks it.
+fn requirements(memory: &mut JobMemory, at: Timestamp, observation: &Observation) -> Followed {
+    let mut out = Followed::default();
+    let resubmitted = memory.job_id.as_ref().is_some_and(|id| *id != observation.job_id);
+    if memory.job_id.as_ref() != Some(&observation.job_id) {
+        memory.job_id = Some(observation.job_id.clone());
+        out.news = true;
+    }
+    if resubmitted {
+        out.overtaken = overtake(memory, at, "the job was submitted anew in the meantime");
+        memory.withdrawn = None;
+    }
+    let Some(asked) = &observation.requirements else { return out };
+    if resubmitted || memory.asked.is_empty() {
+        (memory.asked, memory.asked_by_us) = (asked.clone(), false);
+        out.news = true;
+        return out;
+    }
+    if same(&memory.asked, asked) || memory.run.as_ref().is_some_and(|run| in_doubt(run, at, asked)) {
+        return out;
+    }
+    out.news = true;
+    if ours_late(memory, asked) {
+        (memory.asked, memory.asked_by_us, memory.withdrawn) = (asked.clone(), true, None);
+        return out;
+    }
+    memory.by_hand = hand_change(memory, at, observation, asked).or(memory.by_hand.take());
+    (memory.asked, memory.asked_by_us, memory.withdrawn) = (asked.clone(), false, None);
+    out.overtaken = overtake(memory, at, "somebody else rescaled the job in the meantime");
+    out
+}
+
+/// While a change of ours is on its way, what was asked before it and what it asks for are both expected.
+fn in_doubt(run: &Run, at: Timestamp, asked: &BTreeMap<Arc<str>, Bounds>) -> bool {
+    let young = run.acted_at.is_some_and(|acted| at.since(acted) < OLD_ANSWER);
+    let (target, before) = (same(&run.target, asked), same(&run.before, asked));
+    run.phase.is_in_flight() && (target || before && (run.phase != Phase::Settling || young))
+}
+
+/// A withdrawal that Flink has taken, or a change whose outcome was never learned.
+fn ours_late(memory: &JobMemory, asked: &BTreeMap<Arc<str>, Bounds>) -> bool {
+    let late = |run: &Run| run.unclear && same(&run.target, asked) && same(&run.before, &memory.asked);
+    memory.withdrawn.as_ref().is_some_and(|w| same(w, asked)) || memory.ended.back().is_some_and(late)
+}
+
+fn overtake(memory: &mut JobMemory, at: Timestamp, why: &str) -> Option<Run> {
+    let mut run = memory.run.take()?;
+    run.note(at, why);
+    run.enter(at, Phase::Aborted { why: why.to_owned() });
+    Some(run)
 }
 
 fn hand_change(
@@ -212,6 +260,7 @@ pub(crate) fn listed(state: &mut State, cluster: &str, jobs: &[JobKey]) {
     for (key, count) in counts {
         state.jobs.entry(key.clone()).or_default().view.name_count = count;
     }
+    state.bound_jobs();
 }
 
 /// After a jump of the clock or a sleep of ours, what was sampled before says nothing: warm up first.

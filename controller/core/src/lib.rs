@@ -16,6 +16,7 @@ pub mod job;
 mod learn;
 pub mod memory;
 pub mod observation;
+mod outcome;
 pub mod policy;
 pub mod reason;
 mod reason_text;
@@ -46,7 +47,7 @@ pub fn step(config: &Config, state: &mut State, at: Timestamp, event: &Event) ->
         Event::Tick => tick(config, state, at),
         Event::Resumed => {
             ingest::resumed(state, longest_warm_up(config), at);
-            act::resume(state, at)
+            outcome::resume(state, at)
         }
         Event::Observed(observation) => observed(config, state, at, observation),
         Event::Unobserved { job, why, incomplete } => {
@@ -59,7 +60,7 @@ pub fn step(config: &Config, state: &mut State, at: Timestamp, event: &Event) ->
             }
             Vec::new()
         }
-        Event::Outcome { run, token, outcome } => act::outcome(config, state, at, *run, *token, outcome),
+        Event::Outcome { run, token, outcome } => outcome::outcome(config, state, at, *run, *token, outcome),
         Event::Control(word) => control::control(config, state, at, word),
         Event::KillSwitch(switch) => {
             ingest::kill_switch(state, *switch);
@@ -75,19 +76,22 @@ fn longest_warm_up(config: &Config) -> Millis {
 fn observed(config: &Config, state: &mut State, at: Timestamp, observation: &observation::Observation) -> Vec<Effect> {
     let key = &observation.job;
     let policy = select(&config.policies, key, &observation.labels);
-    ingest::observed(state, policy, at, observation);
+    let overtaken = ingest::observed(state, policy, at, observation);
     let mut effects = control::tell_storm(state, at);
+    effects.extend(overtaken.into_iter().flat_map(|run| act::file(state, key, at, run)));
     effects.extend(decide::decide(config, state, key, at));
+    // A run ends also when its policy has gone.
+    let without = Policy::default();
+    effects.extend(verify::observed(state, policy.unwrap_or(&without), key, at));
     if let Some(policy) = policy {
-        effects.extend(verify::observed(state, policy, key, at));
-        effects.extend(verify::withdraw_unmet(state, policy, key, at));
+        effects.extend(verify::withdraw_unmet(config, state, policy, key, at));
     }
     effects
 }
 
 fn tick(config: &Config, state: &mut State, at: Timestamp) -> Vec<Effect> {
     state.drop_expired(at);
-    let mut effects = act::tick(state, at);
+    let mut effects = outcome::tick(config, state, at);
     effects.extend(control::tell_storm(state, at));
     let silent = config.interval.times(3);
     let late =
@@ -109,5 +113,5 @@ fn unread(config: &Config, state: &mut State, key: &JobKey, at: Timestamp) -> Ve
     let labels = view.last.as_ref().map_or_else(BTreeMap::new, |o| o.labels.clone());
     let policy = select(&config.policies, key, &labels).map_or_else(String::new, |p: &Policy| p.name.clone());
     let gate = if incomplete { Gate::Incomplete } else { Gate::Stale };
-    decide::hold(state, key, &policy, at, vec![Reason::NotRead { why }], vec![gate])
+    decide::say(state, key, &policy, at, vec![Reason::NotRead { why }], vec![gate])
 }

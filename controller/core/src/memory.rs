@@ -5,7 +5,7 @@ use crate::observation::Bounds;
 use crate::run::Run;
 use crate::units::{Millis, Parallelism, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Ended runs kept per job, for `actions` and `explain`.
@@ -14,6 +14,8 @@ pub const MAX_RUNS: usize = 20;
 pub const MAX_DISRUPTIONS: usize = 200;
 /// Measured parallelisms kept per vertex: a curve is known long before.
 pub const MAX_POINTS: usize = 24;
+/// Attempts remembered that did not help.
+pub const MAX_INEFFECTIVE: usize = 64;
 /// Hours of demand kept: the same hour of yesterday.
 pub const MAX_HOURS: usize = 26;
 
@@ -92,8 +94,12 @@ pub struct Disruption {
 }
 
 /// Something that was tried and did not help.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ineffective {
+    /// Which way.
+    pub down: bool,
+    /// Which vertices, by name.
+    pub vertices: BTreeSet<Arc<str>>,
     /// How often.
     pub times: u32,
     /// Not again before.
@@ -148,6 +154,8 @@ pub struct JobMemory {
     pub asked: BTreeMap<Arc<str>, Bounds>,
     /// Whether it is we who asked.
     pub asked_by_us: bool,
+    /// What was last withdrawn to, by vertex id, until Flink is seen to ask for it.
+    pub withdrawn: Option<BTreeMap<Arc<str>, Bounds>>,
     /// The last rescale by a person.
     pub by_hand: Option<HandChange>,
     /// Vertices (by name) left alone because they went up, down and up.

@@ -94,6 +94,17 @@ pub struct Promise {
     pub demand: f64,
 }
 
+/// An undo.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Undo {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Why.
+    pub why: String,
+    /// How often it was sent: more than once only where it was found not to have been carried out.
+    pub sent: u32,
+}
+
 /// One rescale of one job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -131,8 +142,16 @@ pub struct Run {
     pub failed_before: Option<u64>,
     /// Restarts (rescales left out) seen since Flink took it.
     pub restarts: u32,
-    /// When what happened was last asked, after an unclear outcome.
-    pub asked_at: Option<Timestamp>,
+    /// When its newest change was sent.
+    pub sent_at: Timestamp,
+    /// Whether Flink has taken its newest change.
+    pub taken: bool,
+    /// An answer left open whether a change was carried out.
+    pub unclear: bool,
+    /// When what happened was first asked, and last, while that is not known.
+    pub asked: Option<(Timestamp, Timestamp)>,
+    /// Its undo, once there is one.
+    pub undo: Option<Undo>,
     /// Time given before it counts as inconclusive.
     pub patience: Millis,
     /// Hash of the plan.

@@ -42,6 +42,13 @@ pub struct Pause {
     pub by: String,
 }
 
+impl Pause {
+    /// Whether it holds for that job now, in some scope.
+    pub fn covers(&self, job: &JobKey, at: Timestamp) -> bool {
+        self.job.as_deref().is_none_or(|j| j == &*job.name) && self.until.is_none_or(|until| at < until)
+    }
+}
+
 /// What must survive of the fleet.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FleetMemory {
@@ -196,10 +203,15 @@ impl State {
 
     /// Forgets the jobs longest unseen where there are too many; never one with a run under way.
     pub(crate) fn bound_jobs(&mut self) {
-        while self.jobs.len() > MAX_JOBS {
-            let idle = self.jobs.iter().filter(|(_, s)| s.memory.run.is_none());
-            let Some(oldest) = idle.min_by_key(|(_, s)| s.memory.seen).map(|(k, _)| k.clone()) else { return };
-            self.jobs.remove(&oldest);
+        let surplus = self.jobs.len().saturating_sub(MAX_JOBS);
+        if surplus == 0 {
+            return;
+        }
+        let idle = self.jobs.iter().filter(|(_, s)| s.memory.run.is_none());
+        let mut oldest: Vec<(Timestamp, JobKey)> = idle.map(|(k, s)| (s.memory.seen, k.clone())).collect();
+        oldest.sort();
+        for (_, key) in oldest.into_iter().take(surplus) {
+            self.jobs.remove(&key);
         }
     }
 }

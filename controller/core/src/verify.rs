@@ -4,11 +4,13 @@
 
 use crate::act;
 use crate::effect::{Action, ActionKind, CheckpointOrder, Effect, Purpose, Token};
+use crate::gates;
 use crate::job::JobKey;
-use crate::observation::{Bounds, Observation};
-use crate::policy::Policy;
+use crate::observation::{Bounds, JobStatus, Observation};
+use crate::outcome;
+use crate::policy::{Mode, Policy};
 use crate::run::{Phase, Run};
-use crate::state::State;
+use crate::state::{Config, State};
 use crate::units::{Millis, Parallelism, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,15 +29,24 @@ pub(crate) fn observed(state: &mut State, policy: &Policy, key: &JobKey, at: Tim
     let Some(job) = state.jobs.get(key) else { return Vec::new() };
     let (Some(run), Some(observation)) = (job.memory.run.clone(), job.view.last.clone()) else { return Vec::new() };
     match run.phase {
-        Phase::Settling => settling(state, policy, key, at, run, &observation),
-        Phase::RollingBack if run.asked_at.is_none() => rolling_back(state, key, at, run, &observation),
-        Phase::Aborted { .. } => {
-            // Somebody else rescaled: it ended while the observation was taken in.
-            act::keep(state, key, run.clone());
-            act::progress(state, key, at, &run, "somebody else rescaled the job".to_owned())
+        Phase::Settling | Phase::RollingBack if observation.status == JobStatus::Ended => {
+            job_ended(state, key, at, run)
         }
+        Phase::Settling => settling(state, policy, key, at, run, &observation),
+        Phase::RollingBack if run.taken => rolling_back(state, key, at, run, &observation),
         _ => Vec::new(),
     }
+}
+
+/// Nothing is left to be verified or undone.
+fn job_ended(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run) -> Vec<Effect> {
+    let why = "the job ended before that".to_owned();
+    run.note(at, why.clone());
+    let undoing = run.phase == Phase::RollingBack;
+    let end =
+        if undoing { Phase::RollbackFailed { why: why.clone() } } else { Phase::Inconclusive { why: why.clone() } };
+    run.enter(at, end);
+    act::file(state, key, at, run)
 }
 
 fn is_reached(observation: &Observation, bounds: &BTreeMap<Arc<str>, Bounds>) -> bool {
@@ -54,7 +65,7 @@ fn settling(
     let acted = run.acted_at.unwrap_or(run.planned_at);
     if run.restarts >= CANNOT_RUN {
         let why = format!("{} failures since: it does not run at this size", run.restarts);
-        return act::undo(state, key, at, run, why, true);
+        return outcome::undo(state, key, at, run, why);
     }
     if run.reached_at.is_none() {
         if !is_reached(seen, &run.target) {
@@ -102,25 +113,31 @@ fn unreached(
     }
     if seen.running_since.is_none() {
         let why = format!("not all tasks run {after} after it");
-        return act::undo(state, key, at, run, why, true);
+        return outcome::undo(state, key, at, run, why);
     }
     let why = format!("not reached within {after}: what does not come is asked no longer");
     run.note(at, why.clone());
-    act::failed_verification(state, key, at, &run);
+    let escalated = outcome::failed_verification(state, key, at, &run);
     run.enter(at, Phase::Failed { why: why.clone() });
     act::keep(state, key, run.clone());
     let mut effects = act::progress(state, key, at, &run, why);
-    effects.extend(withdraw(state, key, &run, seen));
+    effects.extend(escalated);
+    effects.extend(withdraw(state, key, at, &run, seen));
     effects
 }
 
-fn withdraw(state: &mut State, key: &JobKey, run: &Run, seen: &Observation) -> Option<Effect> {
+/// Asks for what runs. Whether Flink took it shows in what it is next seen to ask for.
+fn withdraw(state: &mut State, key: &JobKey, at: Timestamp, run: &Run, seen: &Observation) -> Option<Effect> {
+    if gates::hands_off(state, key, at).is_some() {
+        return None;
+    }
     let bounds = |p: Parallelism| Bounds { lower: Parallelism(1), upper: p };
     let target: BTreeMap<_, _> = seen.graph.vertices.iter().map(|v| (v.id.clone(), bounds(v.parallelism))).collect();
     let job = state.jobs.get_mut(key)?;
     job.memory.token = Token(job.memory.token.0 + 1);
-    let expected = std::mem::replace(&mut job.memory.asked, target.clone());
-    let token = job.memory.token;
+    job.memory.withdrawn = Some(target.clone());
+    job.view.unmet_since = None;
+    let (expected, token) = (job.memory.asked.clone(), job.memory.token);
     state.touch(key);
     let kind = ActionKind::Rescale { purpose: Purpose::Withdraw, target, expected, checkpoint: CheckpointOrder::None };
     let (job, job_id) = (key.clone(), seen.job_id.clone());
@@ -128,8 +145,15 @@ fn withdraw(state: &mut State, key: &JobKey, run: &Run, seen: &Observation) -> O
 }
 
 /// What we asked for was reached once, and slots have gone since: after a while it is asked no longer.
-pub(crate) fn withdraw_unmet(state: &mut State, policy: &Policy, key: &JobKey, at: Timestamp) -> Vec<Effect> {
-    let Some(job) = state.jobs.get_mut(key) else { return Vec::new() };
+pub(crate) fn withdraw_unmet(
+    config: &Config,
+    state: &mut State,
+    policy: &Policy,
+    key: &JobKey,
+    at: Timestamp,
+) -> Vec<Effect> {
+    let may = policy.mode >= Mode::Approve && !config.dry_run && gates::hands_off(state, key, at).is_none();
+    let Some(job) = state.jobs.get_mut(key).filter(|_| may) else { return Vec::new() };
     let Some(seen) = job.view.last.clone() else { return Vec::new() };
     let idle = job.memory.run.is_none() && job.memory.asked_by_us && seen.running_since.is_some();
     let below = |v: &crate::job::Vertex| job.memory.asked.get(&v.id).is_some_and(|b| b.upper > v.parallelism);
@@ -144,7 +168,7 @@ pub(crate) fn withdraw_unmet(state: &mut State, policy: &Policy, key: &JobKey, a
     };
     let what = "slots have gone: what does not come back is asked no longer".to_owned();
     let mut effects = act::progress(state, key, at, &run, what);
-    effects.extend(withdraw(state, key, &run, &seen));
+    effects.extend(withdraw(state, key, at, &run, &seen));
     effects
 }
 
@@ -158,40 +182,36 @@ fn judge(
 ) -> Vec<Effect> {
     let reached = run.reached_at.unwrap_or(at);
     if let Some(why) = checkpoints_fail(&run, seen) {
-        return act::undo(state, key, at, run, why, true);
+        return outcome::undo(state, key, at, run, why);
     }
-    let warm = seen.running_since.is_some_and(|since| at.since(since) >= policy.scaling.warm_up);
+    let jumped = state.jobs.get(key).is_some_and(|j| j.view.not_before.is_some_and(|t| at < t));
+    let warm = !jumped && seen.running_since.is_some_and(|since| at.since(since) >= policy.scaling.warm_up);
     let found = if warm { capacity(state, key, &run) } else { Capacity::Unknown };
     if let Capacity::Fell(why) = found {
-        return act::undo(state, key, at, run, why, true);
+        return outcome::undo(state, key, at, run, why);
     }
     let checkpoint = checkpoint_since(&run, seen, reached);
     let acted = run.acted_at.unwrap_or(run.planned_at);
     let ended = match (found, checkpoint) {
         (Capacity::Grew(what), true) => Some((Phase::Succeeded, what)),
         (found, checkpoint) if at.since(acted) >= run.patience => {
-            let why = inconclusive(&found, checkpoint);
+            let why = unshown(&found, checkpoint);
             Some((Phase::Inconclusive { why: why.clone() }, why))
         }
         _ => None,
     };
-    let Some((phase, what)) = ended else { return Vec::new() };
-    let succeeded = phase == Phase::Succeeded;
-    run.note(at, what.clone());
-    run.enter(at, phase);
-    act::keep(state, key, run.clone());
-    let mut effects = act::progress(state, key, at, &run, what.clone());
-    if !succeeded {
-        effects.push(Effect::Escalate {
-            job: Some(key.clone()),
-            at,
-            message: format!("{key}: {} inconclusive: {what}", run.id),
-        });
+    match ended {
+        Some((Phase::Succeeded, what)) => {
+            run.note(at, what.clone());
+            run.enter(at, Phase::Succeeded);
+            act::file(state, key, at, run)
+        }
+        Some((_, why)) => outcome::inconclusive(state, key, at, run, why),
+        None => Vec::new(),
     }
-    effects
 }
 
-fn inconclusive(found: &Capacity, checkpoint: bool) -> String {
+fn unshown(found: &Capacity, checkpoint: bool) -> String {
     let capacity = match found {
         Capacity::Less(what) => what.clone(),
         Capacity::Grew(_) => "capacity is as promised".to_owned(),
@@ -229,7 +249,10 @@ fn capacity(state: &State, key: &JobKey, run: &Run) -> Capacity {
     let Some(job) = state.jobs.get(key) else { return Capacity::Unknown };
     let mut worst = Capacity::Unknown;
     for (name, promise) in &run.promises {
-        let Some(view) = job.view.vertices.iter().find(|v| v.name == *name) else { return Capacity::Unknown };
+        // What was measured at the parallelism before does not speak of this one.
+        let to = run.changes.get(name).map(|c| c.to.0);
+        let view = job.view.vertices.iter().find(|v| v.name == *name && to.is_none_or(|to| v.parallelism == to));
+        let Some(view) = view else { return Capacity::Unknown };
         let Some(now) = view.capacity.map(|c| c.0) else { return Capacity::Unknown };
         let (before, predicted) = (promise.before, promise.predicted);
         let what = format!("{name} can do {now:.0}/s now, {before:.0}/s before, {predicted:.0}/s were predicted");
@@ -260,9 +283,9 @@ fn weaker(a: Capacity, b: Capacity) -> Capacity {
 }
 
 fn rolling_back(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run, seen: &Observation) -> Vec<Effect> {
-    let started = run.log.last().map_or(run.planned_at, |l| l.0);
+    let undo = run.undo.clone();
+    let (since, why) = undo.map_or((run.planned_at, String::new()), |u| (u.at, format!("undone: {}", u.why)));
     if is_reached(seen, &run.before) {
-        let why = run.log.iter().rev().find(|l| l.1.starts_with("undone")).map_or_else(String::new, |l| l.1.clone());
         run.note(at, "back at what it was");
         run.enter(at, Phase::RolledBack { why: why.clone() });
         act::keep(state, key, run.clone());
@@ -270,14 +293,8 @@ fn rolling_back(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run, se
         effects.push(Effect::Escalate { job: Some(key.clone()), at, message: format!("{key}: {} {why}", run.id) });
         return effects;
     }
-    if at.since(started) < run.patience.max(Millis::minutes(5)) {
+    if at.since(since) < run.patience.max(Millis::minutes(5)) {
         return Vec::new();
     }
-    let why = "the job did not come back to what it was".to_owned();
-    run.note(at, why.clone());
-    run.enter(at, Phase::RollbackFailed { why: why.clone() });
-    act::keep(state, key, run.clone());
-    let mut effects = act::progress(state, key, at, &run, why.clone());
-    effects.push(Effect::Escalate { job: Some(key.clone()), at, message: format!("{key}: {} {why}", run.id) });
-    effects
+    outcome::not_undone(state, key, at, run, "the job did not come back to what it was".to_owned())
 }

@@ -21,14 +21,12 @@ fn a_step_of_load_is_answered_once_and_taken_back_once() {
     assert_eq!(rig.rescales(), [], "{:#?}", rig.log);
     rig.arriving = 1_200.0;
     rig.run_until(400);
-    println!("{:#?}", rig.log);
     // By hand: 1200 / 0.7 = 1714, and 500 * 4^0.9 = 1741 is the first above it.
     let (at, p) = rig.rescales()[0].clone();
     assert!((80..=95).contains(&at), "{at}");
     assert_eq!(p, [1, 4]);
     rig.arriving = 300.0;
     rig.run_until(1_200);
-    println!("{:#?}", rig.log);
     assert_eq!(rig.rescales().len(), 2);
     assert_eq!(rig.rescales()[1].1, [1, 1]);
 }

@@ -156,7 +156,9 @@ pub async fn subtasks(
     }
     task_samples(samples, v, details, &answer, now);
     if !settled {
-        reader.note(format!("operator metrics of {label}: not yet those of this attempt"));
+        if source {
+            reader.note(format!("operator metrics of {label}: not yet those of this attempt"));
+        }
         return Ok(());
     }
     operator_samples(samples, graph, memory, v, &answer);

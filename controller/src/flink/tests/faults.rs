@@ -217,3 +217,22 @@ async fn a_cluster_that_shows_no_settings_is_still_read() {
     assert_eq!(o.scheduler, Some(weirkeeper_core::observation::Scheduler::Adaptive));
     assert!(o.missing.iter().any(|m| m.starts_with("slots: ")), "{:?}", o.missing);
 }
+
+#[tokio::test]
+async fn a_dead_cluster_does_not_delay_another() {
+    let recorded = Recorded::of("2.2.1");
+    let now = recorded.now;
+    let (dead, alive) = (Fake::start(always(Reply::Hang)).await, Fake::start(recorded.handler()).await);
+    let (tx, mut rx) = tokio::sync::mpsc::unbounded_channel();
+    // The dead one is asked first. Its time-out is the longer, and nothing waits for it.
+    for fake in [&dead, &alive] {
+        let (mut observer, tx, url) = (observer(fake.client(), now), tx.clone(), fake.url.clone());
+        tokio::spawn(async move {
+            let mut events = Vec::new();
+            let report = observer.poll(|e| events.push(e)).await;
+            let _ = tx.send((url, report.observed));
+        });
+    }
+    assert_eq!(rx.recv().await, Some((alive.url.clone(), 1)));
+    assert_eq!(rx.recv().await, Some((dead.url.clone(), 0)));
+}

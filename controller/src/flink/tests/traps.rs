@@ -400,3 +400,66 @@ async fn a_rescale_is_a_new_attempt_and_an_unchanged_job_shares_its_graph() {
     let configs = fake.paths().iter().filter(|p| p.ends_with("/checkpoints/config")).count();
     assert_eq!(configs, 2);
 }
+
+#[tokio::test]
+async fn the_first_answer_after_a_silence_is_old_so_one_cheap_question_goes_first() {
+    // Flink fetches metrics when asked and answers with what it had: here the figures of the job are fresh only some
+    // time after the first question for a metric.
+    let recorded = Recorded::of("2.2.1");
+    let now = recorded.now;
+    let asked = std::sync::Mutex::new(None::<std::time::Instant>);
+    let handler: Handler = Arc::new(move |r: &Req| {
+        let mut recorded = recorded.clone();
+        let mut asked = asked.lock().unwrap();
+        if asked.is_none_or(|t| t.elapsed() < std::time::Duration::from_millis(300)) {
+            recorded.vertex(1)["metrics"]["read-records"] = json!(1);
+        }
+        if r.path.ends_with("/metrics") {
+            asked.get_or_insert_with(std::time::Instant::now);
+        }
+        recorded.reply(r)
+    });
+    let fake = Fake::start(handler).await;
+    let events = poll(fake.client(), now).await;
+    assert_eq!(of(observation(&events), name::RECORDS_IN, "enrich", Agg::Sum), Some(33_478.0));
+}
+
+#[tokio::test]
+async fn a_region_that_restarts_alone_begins_a_new_attempt() {
+    let recorded = Recorded::of("2.2.1");
+    let now = recorded.now;
+    let turn = Arc::new(AtomicUsize::new(0));
+    let at = turn.clone();
+    let handler: Handler = Arc::new(move |r: &Req| {
+        let mut recorded = recorded.clone();
+        if at.load(Ordering::SeqCst) == 1 {
+            *recorded.part("/metrics") = json!([{"id": "numRestarts", "value": "1"}]);
+            // One subtask came to run again 5 s before: 1795250175248 - 5000.
+            recorded.part("/vertices/674df9b0384c0348e0b9d1034a44c46c")["subtasks"][1]["status-duration"]["RUNNING"] =
+                json!(5_000);
+        }
+        recorded.reply(r)
+    });
+    let fake = Fake::start(handler).await;
+    let mut observer = observer(fake.client(), now);
+    let mut seen = Vec::new();
+    for n in 0..2 {
+        turn.store(n, Ordering::SeqCst);
+        seen.push(observation(&observe(&mut observer).await).running_since);
+    }
+    assert_eq!(seen, [Some(Timestamp(1_795_250_142_646)), Some(Timestamp(1_795_250_170_248))]);
+    // One more restart may be a failure: the history was asked.
+    assert!(fake.paths().iter().any(|p| p.ends_with("/exceptions")));
+}
+
+#[tokio::test]
+async fn a_source_with_its_sink_chained_to_it_is_counted_within_the_chain() {
+    let mut recorded = Recorded::of("2.2.1");
+    recorded.part("")["vertices"].as_array_mut().unwrap().truncate(1);
+    recorded.part("")["plan"]["nodes"].as_array_mut().unwrap().truncate(1);
+    recorded.vertex(0)["metrics"]["write-records"] = json!(0);
+    let o = read(recorded).await;
+    assert_eq!(of(&o, name::RECORDS_OUT, "Source: orders", Agg::Sum), Some(33_568.0));
+    // It did emit, so what it says is waiting is its own.
+    assert_eq!(of(&o, name::PENDING, "Source: orders", Agg::Sum), Some(5.0));
+}

@@ -2,6 +2,7 @@
 //! actions. What Flink answers is never trusted to be there, fresh, complete or of the right type.
 
 pub mod answers;
+mod attempt;
 pub mod auth;
 mod checkpoints;
 pub mod client;

@@ -9,7 +9,7 @@ use super::cluster::{self, Settings};
 use super::endpoint::is_safe_id;
 use super::error::FlinkError;
 use super::graph;
-use super::job::{FETCHED_AFTER, JobMemory};
+use super::job::JobMemory;
 use super::reading::{Cluster, HostFigures, Skip};
 use super::scrub;
 use std::collections::BTreeMap;
@@ -60,6 +60,8 @@ pub struct Observer {
     slow_readers: Arc<Semaphore>,
 }
 
+/// How long after a wake-up call Flink's own fetch of metrics has surely come back.
+const FETCHED_AFTER: Duration = Duration::from_millis(700);
 /// Settings are the cluster's for its life; this finds out a restarted or upgraded one.
 const SETTINGS_AGE: Duration = Duration::from_secs(300);
 /// Memory and garbage collection are judged over minutes.
@@ -181,7 +183,7 @@ impl Observer {
         let path = format!("/jobs/{id}/metrics?get=numRestarts");
         let _ = tokio::time::timeout(MIN_PATIENCE, self.client.get::<Vec<Metric>>(Lane::Poll, &path)).await;
         self.woken = Some(Instant::now());
-        tokio::time::sleep(Duration::from_millis(FETCHED_AFTER.0)).await;
+        tokio::time::sleep(FETCHED_AFTER).await;
     }
 
     fn fetch_interval(&self) -> Millis {

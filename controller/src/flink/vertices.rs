@@ -1,8 +1,8 @@
 //! Samples of vertices: counters out of `GET /jobs/:id`, and what only the subtasks' metrics tell.
 
 use super::answers::{Metric, VertexDetails};
+use super::attempt::{Attempt, VertexMemory};
 use super::graph::is_live;
-use super::job::{Attempt, VertexMemory};
 use super::names::{self, VertexNames, suffix};
 use super::reading::{Reader, Skip};
 use super::series::{Owner, Samples};

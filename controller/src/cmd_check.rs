@@ -44,3 +44,50 @@ pub(crate) fn print_faults(loaded: &Loaded, err: &mut dyn Write) -> io::Result<(
 fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(paths: &[PathBuf]) -> (u8, String, String) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let code = run(paths, &mut out, &mut err);
+        (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+    }
+
+    #[test]
+    fn exit_codes_and_where_things_are_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let good = file("good.yaml", "apiVersion: weirkeeper.dev/v1\nkind: Policy\nmetadata: { name: a }\n");
+        let bad = file("bad.yaml", "apiVersion: weirkeeper.dev/v1\nkind: Policy\nmetadata: { name: b }\nmode: no\n");
+        let absent = dir.path().join("absent");
+
+        assert_eq!(
+            check(std::slice::from_ref(&good)),
+            (0, "1 policy, 0 tests: no problems\n".to_owned(), String::new())
+        );
+        let (code, out, err) = check(std::slice::from_ref(&bad));
+        assert_eq!((code, out.as_str()), (1, ""));
+        assert!(err.starts_with(&format!("{}:4:7: bad-value: ", bad.display())), "{err}");
+        assert!(err.ends_with("\n1 problem\n"), "{err}");
+        // What could be read is checked all the same.
+        let (code, out, err) = check(&[absent.clone(), bad]);
+        assert_eq!((code, out.as_str()), (2, ""));
+        assert!(err.starts_with(&format!("{}: cannot be opened: ", absent.display())) && err.contains("bad-value"));
+        assert_eq!(check(&[good, absent]).0, 2);
+    }
+
+    #[test]
+    fn without_a_path_the_built_in_default_is_clean() {
+        // The tests run in a folder without `policies`.
+        assert!(!std::path::Path::new("policies").exists());
+        let (code, out, err) = check(&[]);
+        assert_eq!((code, err.as_str()), (0, ""));
+        assert!(out.starts_with("1 policy, "), "{out}");
+    }
+}

@@ -24,3 +24,25 @@ pub fn run(kind: &str, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let _ = text;
     code
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn print(kind: &str) -> (u8, String, String) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let code = run(kind, &mut out, &mut err);
+        (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+    }
+
+    #[test]
+    fn only_policies_have_one_here() {
+        let committed = include_str!("../../policies/policy.schema.json");
+        assert_eq!(print("policy"), (0, committed.to_owned(), String::new()));
+        for kind in ["runbook", "scenario", "colour"] {
+            let (code, out, err) = print(kind);
+            assert!(code == 2 && out.is_empty() && err.contains(kind) && err.contains("hint: "), "{kind}: {err}");
+        }
+        assert!(print("runbook").2.starts_with("not-yet: "));
+    }
+}

@@ -25,7 +25,7 @@ const MOST_VERTICES: usize = 300;
 /// Reads it.
 pub fn read(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<TestJob> {
     let fields = reader.fields(node, name, known::TEST_JOB)?;
-    let job_name = reader.get(&fields, "name", Reader::text).unwrap_or_else(|| "job".to_owned());
+    let job_name = reader.get(&fields, "name", job_name).unwrap_or_else(|| "job".to_owned());
     let namespace = reader.get(&fields, "namespace", Reader::text);
     let running_for = reader.get(&fields, "runningFor", Reader::duration).unwrap_or(Millis(0));
     let graph = graph(reader, &fields);
@@ -35,6 +35,16 @@ pub fn read(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<TestJob>
         None => Some(given_slots(AMPLE, false, None, None, needed)),
     };
     Some(TestJob { name: job_name, namespace, running_for, graph: graph?, slots: slots? })
+}
+
+/// The policy under test is told the job's exact name, which a wildcard would not be.
+fn job_name(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<String> {
+    let text = reader.text(node, name)?;
+    if text.contains(['*', '?']) {
+        reader.report(node.at, Code::BadTest, format!("{name} holds a wildcard"), "leave out * and ?");
+        return None;
+    }
+    Some(text)
 }
 
 /// Whether `name` is one of the vertices; reports when not.

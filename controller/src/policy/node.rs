@@ -62,6 +62,9 @@ const MAX_DEPTH: usize = 48;
 /// Documents in one file.
 const MAX_DOCUMENTS: usize = 1_000;
 
+/// Nodes in one file, those that aliases repeat among them: a few lines of aliases of aliases would grow without end.
+const MAX_NODES: usize = 100_000;
+
 /// The documents of `text` up to the first fault of syntax. Aliases and merge keys are resolved; repeated keys stay.
 pub fn documents(text: &str) -> (Vec<Node>, Option<Fault>) {
     let mut bytes = text.as_bytes();
@@ -77,7 +80,8 @@ pub fn documents(text: &str) -> (Vec<Node>, Option<Fault>) {
 
 fn options() -> serde_yaml::Options {
     serde_yaml::options! {
-        budget: serde_yaml::budget! { max_depth: MAX_DEPTH, max_documents: MAX_DOCUMENTS },
+        budget: serde_yaml::budget! { max_depth: MAX_DEPTH, max_documents: MAX_DOCUMENTS, max_nodes: MAX_NODES },
+        alias_limits: serde_yaml::alias_limits! { max_total_replayed_events: MAX_NODES },
         duplicate_keys: serde_yaml::DuplicateKeyPolicy::PassThrough,
         non_finite_float_policy: serde_yaml::options::NonFiniteFloatPolicy::PassThrough,
         strict_booleans: true,
@@ -90,11 +94,23 @@ fn options() -> serde_yaml::Options {
 fn fault(error: &serde_yaml::Error) -> Fault {
     let error = error.without_snippet();
     let at = error.location().map_or(Pos::START, |l| position(&l));
-    let too_large = matches!(error, serde_yaml::Error::Budget { .. });
+    let too_large = is_too_large(error);
     let message = error.to_string();
     // The place is printed already.
-    let end = message.rfind(" at line ").or_else(|| message.rfind(" at byte ")).unwrap_or(message.len());
+    let end = message.find(" at line ").or_else(|| message.find(" at byte ")).unwrap_or(message.len());
     Fault { at, message: message[..end].trim_end_matches([',', ':']).to_owned(), too_large }
+}
+
+fn is_too_large(error: &serde_yaml::Error) -> bool {
+    use serde_yaml::Error;
+    match error {
+        Error::AliasError { error, .. } => is_too_large(error.without_snippet()),
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => true,
+        _ => false,
+    }
 }
 
 fn position(location: &serde_yaml::Location) -> Pos {

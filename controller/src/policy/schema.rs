@@ -1,8 +1,12 @@
 //! JSON Schema of a policy, for editors. The types here exist to be described; reading is done by hand, because a
 //! derived reader stops at the first problem. A test holds the two together: fields and defaults are compared.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use std::borrow::Cow;
+mod inline;
+mod notation;
+
+use inline::Test;
+use notation::{Duration, Percent, Share, Size};
+use schemars::{JsonSchema, Schema};
 use std::collections::BTreeMap;
 
 /// The schema as it is printed and committed.
@@ -32,82 +36,6 @@ fn without_null(schema: &mut Schema) {
             let only = only.clone();
             object.insert("type".to_owned(), only);
         }
-    }
-}
-
-/// A whole number with a unit: 250ms, 90s, 2m, 1h30m, 7d.
-struct Duration;
-
-impl JsonSchema for Duration {
-    fn schema_name() -> Cow<'static, str> {
-        "Duration".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "description": "Whole numbers with units d, h, m, s, ms, longest first: 250ms, 90s, 2m, 1h30m, 7d.",
-            "pattern": "^(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m(?!s))?([0-9]+s)?([0-9]+ms)?$",
-            "examples": ["250ms", "90s", "2m", "1h30m", "7d"]
-        })
-    }
-}
-
-/// A share: 0.2 or 20%.
-struct Share;
-
-impl JsonSchema for Share {
-    fn schema_name() -> Cow<'static, str> {
-        "Share".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "A share of the whole: 0.2 or 20%.",
-            "anyOf": [
-                { "type": "number", "minimum": 0, "maximum": 1 },
-                { "type": "string", "pattern": "^[0-9]+([.][0-9]+)? *%$" }
-            ],
-            "examples": [0.2, "20%"]
-        })
-    }
-}
-
-/// A percentage: 5 or 5%.
-struct Percent;
-
-impl JsonSchema for Percent {
-    fn schema_name() -> Cow<'static, str> {
-        "Percent".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "Percent of the jobs known: 5 or 5%.",
-            "anyOf": [
-                { "type": "number", "minimum": 0, "maximum": 100 },
-                { "type": "string", "pattern": "^[0-9]+([.][0-9]+)? *%$" }
-            ],
-            "examples": [5, "5%"]
-        })
-    }
-}
-
-/// A size: 100Gi.
-struct Size;
-
-impl JsonSchema for Size {
-    fn schema_name() -> Cow<'static, str> {
-        "Size".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "description": "A number of bytes: 100Gi, 500G.",
-            "pattern": "^[0-9]+(k|M|G|T|Ki|Mi|Gi|Ti)?$",
-            "examples": ["100Gi"]
-        })
     }
 }
 
@@ -437,133 +365,4 @@ struct MaxConcurrent {
     /// On one session cluster.
     #[schemars(extend("default" = 1))]
     per_cluster: Option<u32>,
-}
-
-/// A test of sizing.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[allow(dead_code)]
-struct Test {
-    /// Its name, unique in the policy.
-    name: String,
-    /// Time between two observations.
-    #[schemars(extend("default" = "15s"))]
-    interval: Option<Duration>,
-    /// The job.
-    job: TestJob,
-    /// What is observed: series by selector, samples in promtool's notation.
-    series: BTreeMap<String, Samples>,
-    /// What must come of it.
-    #[schemars(length(min = 1))]
-    expect: Vec<Expect>,
-}
-
-/// Samples in promtool's notation: 0+100x40, 7x3, _, _x4, stale.
-#[derive(JsonSchema)]
-#[serde(untagged)]
-#[allow(dead_code)]
-enum Samples {
-    Notation(String),
-    Number(f64),
-}
-
-/// The job of a test.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[allow(dead_code)]
-struct TestJob {
-    /// Its name.
-    #[schemars(extend("default" = "job"))]
-    name: Option<String>,
-    /// Its namespace.
-    namespace: Option<String>,
-    /// How long all its tasks have been running at time 0.
-    #[schemars(extend("default" = "0s"))]
-    running_for: Option<Duration>,
-    /// Its vertices.
-    #[schemars(length(min = 1, max = 300))]
-    vertices: Vec<TestVertex>,
-    /// Its edges: [from, to, SHIP].
-    edges: Option<Vec<(String, String, TestShip)>>,
-    /// Slots of the cluster. Without it: ample.
-    slots: Option<TestSlots>,
-}
-
-/// How records travel along an edge.
-#[derive(JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-#[allow(dead_code)]
-enum TestShip {
-    Forward,
-    Hash,
-    Rebalance,
-    Rescale,
-    Broadcast,
-}
-
-/// A vertex of a test's job.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[allow(dead_code)]
-struct TestVertex {
-    /// Its name, as Flink shows it.
-    name: String,
-    /// Subtasks that run.
-    #[schemars(range(min = 1))]
-    parallelism: u32,
-    /// Key groups.
-    #[schemars(range(min = 1), extend("default" = 128))]
-    max_parallelism: Option<u32>,
-    /// Partitions of its source.
-    #[schemars(range(min = 1))]
-    partitions: Option<u32>,
-    /// Slot-sharing group.
-    #[schemars(extend("default" = "default"))]
-    slot_group: Option<String>,
-}
-
-/// Slots of a test's cluster.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[allow(dead_code)]
-struct TestSlots {
-    /// All that are registered, those in use among them.
-    total: u32,
-    /// Whether a resource manager starts TaskManagers on demand.
-    #[schemars(extend("default" = false))]
-    on_demand: Option<bool>,
-    /// Slots per TaskManager.
-    #[schemars(range(min = 1))]
-    per_task_manager: Option<u32>,
-    /// The most that the resource manager may start.
-    #[schemars(range(min = 1))]
-    max: Option<u32>,
-}
-
-/// What must hold at one time: a rescale that was let through, a gate that holds one back, or both for one plan.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("anyOf" = [{ "required": ["rescale"] }, { "required": ["gate"] }]))]
-#[allow(dead_code)]
-struct Expect {
-    /// When: a duration from the start, or RFC 3339 (the start is the epoch).
-    at: String,
-    /// Parallelism by vertex; {} for none. Exact.
-    rescale: Option<BTreeMap<String, u32>>,
-    /// The gate that holds back what sizing wants.
-    gate: Option<GateName>,
-}
-
-/// A gate.
-struct GateName;
-
-impl JsonSchema for GateName {
-    fn schema_name() -> Cow<'static, str> {
-        "Gate".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names = weirkeeper_core::reason::Gate::ALL.map(weirkeeper_core::reason::Gate::as_str);
-        json_schema!({ "description": "A named reason why something is not done now.", "enum": names })
-    }
 }

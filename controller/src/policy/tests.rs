@@ -1,7 +1,6 @@
 //! What a policy file can get wrong, and what it means when it is right.
 
 use super::*;
-use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use weirkeeper_core::glob::Glob;
 use weirkeeper_core::policy::*;
@@ -334,6 +333,10 @@ fn heads_and_files() {
     check_whole(b"ab\n\xc3\xa9\xffx\n", (2, 2), Code::NotUtf8, "0xff");
     check_whole(&vec![b'#'; (1 << 20) + 1], (1, 1), Code::TooLarge, "bytes");
     check_whole(("[".repeat(100) + &"]".repeat(100)).as_bytes(), (1, 49), Code::TooLarge, "");
+    let laughs = (1..9).map(|i| format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 9].join(", ")));
+    let laughs = laughs.fold("a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned(), |all, line| all + &line);
+    let loaded = parse_all(&[("l.yaml", laughs.as_bytes())]);
+    assert_eq!(loaded.problems[0].code, Code::TooLarge, "{}", loaded.report().join("\n"));
     check_whole("[".repeat(100_000).as_bytes(), (1, 256), Code::YamlSyntax, "recursion limit");
 }
 
@@ -442,170 +445,6 @@ fn codes_are_unique_and_documented() {
     }
 }
 
-mod schema_agrees {
-    use super::*;
-    use serde_json::Value;
-
-    fn schema() -> Value {
-        serde_json::from_str(&schema::policy()).unwrap()
-    }
-
-    fn names(object: &Value) -> BTreeSet<String> {
-        object["properties"].as_object().unwrap().keys().cloned().collect()
-    }
-
-    #[test]
-    fn with_the_committed_file() {
-        let committed = include_str!("../../../policies/policy.schema.json");
-        assert_eq!(committed, schema::policy() + "\n", "run: weirkeeper schema policy > policies/policy.schema.json");
-    }
-
-    #[test]
-    fn with_the_fields_that_are_read() {
-        let schema = schema();
-        let defined = [
-            ("Metadata", known::METADATA),
-            ("Match", known::MATCH),
-            ("Scaling", known::SCALING),
-            ("ScaleDown", known::SCALE_DOWN),
-            ("Cooldown", known::COOLDOWN),
-            ("Vertex", known::VERTEX),
-            ("Async", known::ASYNC),
-            ("Floor", known::FLOOR),
-            ("Freeze", known::FREEZE),
-            ("Limits", known::LIMITS),
-            ("PerJob", known::PER_JOB),
-            ("PerFleet", known::PER_FLEET),
-            ("MaxConcurrent", known::MAX_CONCURRENT),
-            ("Test", known::TEST),
-            ("TestJob", known::TEST_JOB),
-            ("TestVertex", known::TEST_VERTEX),
-            ("TestSlots", known::TEST_SLOTS),
-            ("Expect", known::EXPECT),
-        ];
-        let read = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<BTreeSet<_>>();
-        assert_eq!(names(&schema), read(known::POLICY));
-        for (name, list) in defined {
-            assert_eq!(names(&schema["$defs"][name]), read(list), "{name}");
-            assert_eq!(schema["$defs"][name]["additionalProperties"], Value::Bool(false), "{name}");
-        }
-    }
-
-    #[test]
-    fn every_field_is_described_and_in_the_documentation() {
-        let schema = schema();
-        let docs = include_str!("../../../docs/policies.md");
-        let objects = schema["$defs"].as_object().unwrap().values().chain([&schema]);
-        for (name, field) in objects.filter_map(|o| o["properties"].as_object()).flatten() {
-            assert!(field["description"].is_string(), "{name} is not described");
-            assert!(docs.contains(&format!("`{name}`")), "docs/policies.md does not speak of {name}");
-        }
-    }
-
-    /// A policy that writes out every default of the schema is the policy that writes out nothing.
-    #[test]
-    fn with_the_defaults() {
-        let schema = schema();
-        let written = |name: &str| {
-            let fields = schema["$defs"][name]["properties"].as_object().unwrap();
-            let given = fields.iter().filter_map(|(k, f)| Some((k.clone(), f.get("default")?.clone())));
-            given.collect::<serde_json::Map<_, _>>()
-        };
-        let mut scaling = written("Scaling");
-        scaling.insert("scaleDown".to_owned(), written("ScaleDown").into());
-        scaling.insert("cooldown".to_owned(), written("Cooldown").into());
-        assert!(scaling.len() >= 12, "{scaling:?}");
-        let body = serde_json::json!({ "scaling": scaling, "limits": written("Limits") });
-        let body = serde_json::to_string(&body).unwrap();
-        let text = format!(
-            "{{\"apiVersion\": \"weirkeeper.dev/v1\", \"kind\": \"Policy\", \"metadata\": {{\"name\": \"p\"}}, {}",
-            &body[1..]
-        );
-        let loaded = parse_all(&[("d.yaml", text.as_bytes())]);
-        assert!(loaded.is_good(), "{}", loaded.report().join("\n"));
-        assert_eq!(loaded.policies[0], Policy { name: "p".to_owned(), ..Policy::default() });
-    }
-}
-
-mod shipped {
-    use super::*;
-
-    fn folder() -> PathBuf {
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../policies")
-    }
-
-    #[test]
-    fn the_folder_as_a_whole_loads() {
-        let loaded = load(&[folder()]);
-        assert!(loaded.is_good(), "{}", loaded.report().join("\n"));
-        let names: Vec<_> = loaded.policies.iter().map(|p| p.name.as_str()).collect();
-        assert_eq!(names, ["cost-first", "default", "latency-first"]);
-    }
-
-    #[test]
-    fn the_inline_tests_pass() {
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let code = crate::cmd_test::run(&[folder()], &mut out, &mut err);
-        assert_eq!(code, 0, "{}{}", String::from_utf8_lossy(&err), String::from_utf8_lossy(&out));
-        assert!(String::from_utf8_lossy(&out).ends_with(" passed, 0 failed\n"));
-    }
-
-    /// Each policy has a test that acts and one that refuses.
-    #[test]
-    fn each_has_tests_of_both_kinds() {
-        for policy in load(&[folder()]).policies {
-            let tests: Vec<_> = load(&[folder()]).tests.into_iter().filter(|t| t.policy.name == policy.name).collect();
-            let acts = |t: &InlineTest| t.expect.iter().any(|e| e.rescale.as_ref().is_some_and(|r| !r.is_empty()));
-            assert!(tests.iter().any(acts) && !tests.iter().all(acts), "{}", policy.name);
-        }
-    }
-
-    #[test]
-    fn the_built_in_default_is_careful() {
-        let policies = builtin();
-        let [policy] = policies.as_slice() else { panic!("{}", load_builtin().report().join("\n")) };
-        assert_eq!(policy.mode, Mode::Recommend);
-        assert_eq!((&policy.scaling, &policy.limits), (&Scaling::default(), &Limits::default()));
-        assert_eq!(policy.matches, Match::default());
-    }
-}
-
-const GARBAGE_BASE: &str = include_str!("tests/full.yaml");
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
-    #[test]
-    fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let loaded = parse_all(&[("x.yaml", &bytes)]);
-        prop_assert!(loaded.is_good() || loaded.report().iter().all(|line| !line.is_empty()));
-    }
-
-    #[test]
-    fn yamlish_text_is_read_or_refused(text in "(apiVersion|kind|scaling|[a-z]{1,3}|\n|\n  |- |: |[{}\\[\\],&*!|>'\"#%?@`~-]|[0-9.xs]){0,60}") {
-        let loaded = parse_all(&[("x.yaml", text.as_bytes())]);
-        prop_assert!(!loaded.report().is_empty() || loaded.is_good());
-    }
-
-    /// A good policy with some bytes replaced, removed or repeated.
-    #[test]
-    fn a_mutated_policy_is_read_or_refused(
-        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0usize..3), 1..6),
-    ) {
-        let mut bytes = format!("{HEAD}{GARBAGE_BASE}").into_bytes();
-        for (place, byte, kind) in edits {
-            let at = place.index(bytes.len());
-            match kind {
-                0 => bytes[at] = byte,
-                1 => { bytes.remove(at); }
-                _ => { let again = bytes[at..].to_vec(); bytes.splice(at..at, again.into_iter().take(20)); }
-            }
-        }
-        let loaded = parse_all(&[("x.yaml", &bytes)]);
-        for problem in &loaded.problems {
-            let text = problem.to_string();
-            prop_assert!(text.starts_with("x.yaml:") && text.contains("\n  hint: "), "{}", text);
-            prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{}", text);
-        }
-    }
-}
+mod garbage;
+mod schema_agrees;
+mod shipped;

@@ -466,3 +466,41 @@ fn sixty_second_averages_are_the_fallback() {
     // 480 of 500: 480 / 0.7 = 686 (+1 %) -> 500 * 2^0.9 = 933.
     assert_eq!(rig.wanted(), map(&[("work", 2)]), "{}", rig.standing());
 }
+
+#[test]
+fn a_lag_that_has_just_begun_to_show_is_waited_for() {
+    let mut rig = advising(vec![part("src", 1, 100_000.0), part("work", 1, 500.0)], 1_000.0);
+    rig.without = vec![name::EMIT_LAG, name::PENDING];
+    rig.run_until(200);
+    assert_eq!(rig.wanted(), map(&[("work", 2)]), "500 at least is all that is known: {}", rig.standing());
+    rig.without.clear();
+    rig.tick();
+    assert_eq!(rig.wanted(), map(&[]), "a second or two more and it will be exact: {}", rig.standing());
+    rig.tick();
+    rig.tick();
+    assert!(rig.wanted()["work"] >= 3, "{}", rig.standing());
+}
+
+#[test]
+fn figures_taken_at_uneven_moments_are_divided_by_their_own_clock() {
+    // Flink's REST serves figures that are 0 to 10 s old: here every other reading is 10 s old.
+    let mut rig = advising(vec![part("src", 1, 100_000.0), part("work", 1, 500.0)], 300.0);
+    rig.step_ms = 5_000;
+    rig.run_until(300);
+    rig.arriving = 1_200.0;
+    for round in 0..12 {
+        rig.flow();
+        let seen = rig.observe();
+        if round % 3 != 1 {
+            rig.flow();
+        }
+        rig.at += 5_000 * i64::from(round % 3 == 1);
+        let seen = weirkeeper_core::event::Event::Observed(Box::new(seen));
+        let at = weirkeeper_core::units::Timestamp(300_000 + 10_000 * (i64::from(round) + 1));
+        weirkeeper_core::step(&rig.config, &mut rig.state, at, &seen);
+    }
+    let view = &rig.state.jobs[&key()].view;
+    let (demand, capacity) = (view.vertices[0].demand.unwrap().0, view.vertices[1].capacity.unwrap().0);
+    assert!((demand - 1_200.0).abs() < 40.0, "{demand}");
+    assert!((capacity - 500.0).abs() < 1.0, "{capacity}");
+}

@@ -243,6 +243,8 @@ fn task_samples(
         let own = |t: &f64| is_possible(*t, details.start_time.instant(), now, 1.0);
         put(name::BUSY_TOTAL, Agg::Max, m.max.0.filter(own));
         put(name::BUSY_TOTAL, Agg::Min, m.min.0.filter(own));
+        // The mean of the same answer: the sums come from another, taken at another moment.
+        put(name::BUSY_TOTAL, Agg::Avg, m.avg.0.filter(own));
     }
     if let Some(m) = answer.get(TASK[1]) {
         put(name::BUSY_RATE, Agg::Avg, m.avg.0);

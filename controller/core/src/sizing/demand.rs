@@ -12,7 +12,7 @@ use crate::sizing::evidence::{MIN_READINGS, Slice, Slices, over};
 use crate::sizing::flow;
 use crate::sizing::stats::{Line, fit_line};
 use crate::units::{Millis, RecordsPerSec, Timestamp};
-use crate::windows::Index;
+use crate::windows::{Index, value_at};
 
 /// Above this slope the estimate divides by almost nothing.
 const STEEP: f64 = 0.8;
@@ -101,6 +101,13 @@ pub fn source(case: &SourceCase) -> SourceView {
     let view = match (case.offsets(stretch), case.event_time(stretch)) {
         (Some(lag), _) => by_offsets(case, consumed, lag),
         (None, Some(lag)) => by_event_time(case, stretch, consumed, lag),
+        (None, None) if case.lag_is_coming() => {
+            let have = stretch.len() as u32;
+            SourceView {
+                consumed: Some(consumed),
+                ..SourceView::unknown(Reason::TooFewSamples { have, need: MIN_READINGS as u32 })
+            }
+        }
         (None, None) => by_pressure(case, stretch, consumed),
     };
     backfill(case, consumed, view)
@@ -116,33 +123,45 @@ impl SourceCase<'_> {
         (self.at.since(at) <= self.policy.scaling.window).then_some(value)
     }
 
-    fn line(&self, series: &str, aggs: &[Agg], from: Timestamp, scale: f64) -> Option<Line> {
+    /// A line through a gauge that Flink took together with the counters, by the vertex's own clock.
+    fn line(&self, series: &str, aggs: &[Agg], stretch: &[Slice], scale: f64) -> Option<Line> {
+        let window = self.window(series, aggs)?;
+        let mut clock = 0.0;
+        let first = stretch.first().map(|s| (s.begin, 0.0));
+        let rest = stretch.iter().map(|s| {
+            clock += s.secs;
+            (s.end, clock)
+        });
         let points: Vec<(f64, f64)> =
-            self.window(series, aggs)?.since(from).map(|(t, v)| (t.since(from).as_secs(), v * scale)).collect();
+            first.into_iter().chain(rest).filter_map(|(at, x)| Some((x, value_at(window, at)? * scale))).collect();
         fit_line(&points)
     }
 
     /// Brokers' end offsets minus current offsets, records; over less than a minute only a lower bound follows from it.
     fn offsets(&self, stretch: &[Slice]) -> Option<(Line, bool)> {
-        let line = self.line(name::SOURCE_LAG_RECORDS, &[Agg::Sum], start(stretch), 1.0)?;
-        Some((line, self.at.since(start(stretch)) >= OFFSETS_NEED))
+        let line = self.line(name::SOURCE_LAG_RECORDS, &[Agg::Sum], stretch, 1.0)?;
+        Some((line, self.at.since(stretch.first()?.begin) >= OFFSETS_NEED))
     }
 
     /// Event-time lag in seconds; only counted while records move, which the stretch has made sure of.
     fn event_time(&self, stretch: &[Slice]) -> Option<(Line, f64)> {
-        let from = start(stretch);
-        let given = self.line(name::LAG_SECONDS, &[Agg::Max, Agg::Avg], from, 1.0);
-        let slope = given.or_else(|| self.line(name::EMIT_LAG, &[Agg::Avg, Agg::Max], from, 0.001));
-        let slope = slope.or_else(|| self.line(name::WATERMARK_LAG, &[Agg::Avg, Agg::Max], from, 0.001))?;
+        let given = self.line(name::LAG_SECONDS, &[Agg::Max, Agg::Avg], stretch, 1.0);
+        let slope = given.or_else(|| self.line(name::EMIT_LAG, &[Agg::Avg, Agg::Max], stretch, 0.001));
+        let slope = slope.or_else(|| self.line(name::WATERMARK_LAG, &[Agg::Avg, Agg::Max], stretch, 0.001))?;
         let worst = self
             .last(name::LAG_SECONDS, &[Agg::Max, Agg::Avg])
             .or_else(|| Some(self.last(name::EMIT_LAG, &[Agg::Max, Agg::Avg])? / 1_000.0));
         Some((slope, worst.unwrap_or(slope.last)))
     }
 
+    /// Whether a lag is shown that has not been seen often enough yet: it will tell more than backpressure does.
+    fn lag_is_coming(&self) -> bool {
+        [name::EMIT_LAG, name::LAG_SECONDS].iter().any(|series| self.last(series, &[Agg::Max, Agg::Avg]).is_some())
+    }
+
     /// Slope of `pendingRecords`, records/s, where it is significant.
     fn pending(&self, stretch: &[Slice]) -> Option<f64> {
-        let line = self.line(name::PENDING, &[Agg::Sum], start(stretch), 1.0)?;
+        let line = self.line(name::PENDING, &[Agg::Sum], stretch, 1.0)?;
         Some(if line.is_significant() { line.slope } else { 0.0 })
     }
 
@@ -150,10 +169,6 @@ impl SourceCase<'_> {
         let source = self.graph.vertices[self.v].name.clone();
         Reason::AtLeast { source, demand: RecordsPerSec(demand), why: why.to_owned() }
     }
-}
-
-fn start(stretch: &[Slice]) -> Timestamp {
-    stretch.first().map_or(Timestamp(0), |s| s.end.minus(Millis::from_secs(s.secs)))
 }
 
 fn by_offsets(case: &SourceCase, consumed: f64, (lag, long): (Line, bool)) -> SourceView {

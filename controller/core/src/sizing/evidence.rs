@@ -17,6 +17,8 @@ const MOVED: f64 = 0.05;
 /// A vertex between two readings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Slice {
+    /// The earlier reading.
+    pub begin: Timestamp,
     /// The later reading.
     pub end: Timestamp,
     /// How long, by the vertex's own clock where it has one.
@@ -130,6 +132,7 @@ impl<'a> Counters<'a> {
         let busy = share(self.busy, parallelism, self.rates.busy);
         let hottest = || Some(value_at(self.rates.hottest?, to)? / 1_000.0);
         Slice {
+            begin: from,
             end: to,
             secs,
             rate_in: rate(self.records_in, self.rates.records_in),

@@ -122,7 +122,7 @@ fn in_flight(memory: &JobMemory) -> Option<Held> {
 fn scheduler(wanted: &Wanted) -> Option<Held> {
     let observation = wanted.observation;
     let scheduler = match &observation.scheduler {
-        Some(Scheduler::Adaptive) if observation.requirements.is_some() => return None,
+        Some(Scheduler::Adaptive) if observation.requirements.is_some() => return unproven_backend(observation),
         Some(Scheduler::Adaptive) => {
             let what = "what is asked of Flink now (resource-requirements)".to_owned();
             return Some((Gate::Incomplete, Reason::Missing { what }));
@@ -132,6 +132,13 @@ fn scheduler(wanted: &Wanted) -> Option<Held> {
         None => None,
     };
     Some((Gate::Scheduler, Reason::NotAdaptive { scheduler }))
+}
+
+/// ForSt keeps its state in the remote storage and shares files between checkpoints; no version is known here to have
+/// been shown to rescale with it in place.
+fn unproven_backend(observation: &Observation) -> Option<Held> {
+    let forst = observation.checkpoints.as_ref().and_then(|c| c.forst) == Some(true);
+    forst.then(|| (Gate::Scheduler, Reason::UnprovenBackend { backend: "ForSt".to_owned() }))
 }
 
 fn savepoint(observation: &Observation) -> Option<Held> {

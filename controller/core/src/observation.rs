@@ -80,6 +80,9 @@ pub struct Checkpoints {
     pub timeout: Option<Millis>,
     /// False when the job has no checkpoints at all (known, not guessed).
     pub enabled: Option<bool>,
+    /// Whether the state backend is ForSt, which keeps its state in the remote checkpoint storage.
+    #[serde(default)]
+    pub forst: Option<bool>,
 }
 
 /// The newest failure in the job's exception history.

@@ -265,6 +265,10 @@ pub enum Reason {
     StateTooLarge { bytes: u64, room: u64, what: String },
     /// The first checkpoint after a rescale would come too close to its time-out.
     FirstCheckpoint { expected: Millis, timeout: Millis },
+    /// Network buffers are missing.
+    NetworkBuffers { needed: u64, have: u64 },
+    /// A state backend that is not known to rescale in place.
+    UnprovenBackend { backend: String },
     /// What it costs and what it brings.
     Worth { pause: Millis, replay: Millis, prevents: String },
 

@@ -127,6 +127,15 @@ pub(crate) fn write(reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result 
             f,
             "the first checkpoint after it is close to a full one, about {expected}: too near the time-out of {timeout}"
         ),
+        R::NetworkBuffers { needed, have } => {
+            write!(
+                f,
+                "needs {needed} network buffers per TaskManager, {have} are there: raise taskmanager.memory.network"
+            )
+        }
+        R::UnprovenBackend { backend } => {
+            write!(f, "state is in {backend}, which is not known to rescale in place on this version")
+        }
         R::Worth { pause, replay, prevents } => {
             write!(f, "costs a pause of about {pause} and {replay} of replay; {prevents}")
         }
@@ -229,7 +238,8 @@ pub(crate) fn name(reason: &Reason) -> &'static str {
         AsyncBound => "async-bound", FetcherBound => "fetcher-bound", SavingTooSmall => "saving-too-small",
         RecentPeak => "recent-peak", NotWatchedLongEnough => "not-watched-long-enough",
         YesterdayPeak => "yesterday-peak", CatchUpAtRisk => "catch-up-at-risk", LossAtRisk => "loss-at-risk",
-        StateTooLarge => "state-too-large", FirstCheckpoint => "first-checkpoint", Worth => "worth",
+        StateTooLarge => "state-too-large", FirstCheckpoint => "first-checkpoint", Worth => "worth", NetworkBuffers => "network-buffers",
+        UnprovenBackend => "unproven-backend",
         WarmingUp => "warming-up", NotAllRunning => "not-all-running", TooFewSamples => "too-few-samples",
         Settling => "settling", NotMoving => "not-moving", NotRead => "not-read", NotRunning => "not-running",
         Missing => "missing", NoPolicy => "no-policy", NameTwice => "name-twice", InCooldown => "in-cooldown",

@@ -74,6 +74,8 @@ pub mod name {
     pub const HEAP_MAX: &str = "flink_taskmanager_Status_JVM_Memory_Heap_Max";
     /// Time in garbage collection, ms/s, per TaskManager.
     pub const GC_RATE: &str = "flink_taskmanager_Status_JVM_GarbageCollector_All_TimeMsPerSecond";
+    /// Network buffers of one TaskManager, in all.
+    pub const NETWORK_BUFFERS: &str = "flink_taskmanager_Status_Shuffle_Netty_TotalMemorySegments";
     /// Brokers' end offsets minus current offsets, records: the true lag.
     pub const SOURCE_LAG_RECORDS: &str = "weirkeeper_source_lag_records";
     /// Lag in seconds, derived (or given).

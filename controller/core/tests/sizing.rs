@@ -504,3 +504,27 @@ fn figures_taken_at_uneven_moments_are_divided_by_their_own_clock() {
     assert!((demand - 1_200.0).abs() < 40.0, "{demand}");
     assert!((capacity - 500.0).abs() < 1.0, "{capacity}");
 }
+
+#[test]
+fn a_rescale_that_the_network_buffers_do_not_allow_is_not_asked_for() {
+    let mut rig = advising(vec![part("src", 1, 100_000.0), part("work", 1, 500.0)], 4_000.0);
+    // By hand: 4000/s wants about 16; 4 slots * (2 * 1 + 8 + 16 + 1) = 108 and more.
+    rig.extra.insert(SeriesKey::job(name::NETWORK_BUFFERS), 80.0);
+    rig.run_until(200);
+    assert_eq!(rig.wanted(), map(&[]));
+    assert!(rig.says("network-buffers"), "{}", rig.standing());
+    assert_eq!(rig.gates(), ["no-capacity"]);
+    rig.extra.insert(SeriesKey::job(name::NETWORK_BUFFERS), 800.0);
+    rig.tick();
+    assert!(rig.wanted()["work"] > 10, "{}", rig.standing());
+}
+
+#[test]
+fn a_backend_that_is_not_known_to_rescale_in_place_is_left_alone() {
+    let mut rig = Rig::simple(1, 900.0);
+    rig.observation.checkpoints.as_mut().unwrap().forst = Some(true);
+    rig.run_until(200);
+    assert_eq!(rig.acts.len(), 0);
+    assert_eq!(rig.gates(), ["scheduler"]);
+    assert!(rig.says("unproven-backend"));
+}

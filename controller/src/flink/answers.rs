@@ -300,6 +300,7 @@ pub struct CheckpointConfigAnswer {
     pub interval: Num,
     #[serde(default)]
     pub timeout: Num,
+    pub state_backend: Option<String>,
 }
 
 /// `GET /jobs/:id/exceptions`.

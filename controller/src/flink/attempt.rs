@@ -119,6 +119,7 @@ async fn read_hosts(
             let owner = || Owner::TaskManager(host.clone());
             samples.push(name::HEAP_USED, owner(), None, figures.heap_used);
             samples.push(name::HEAP_MAX, owner(), None, figures.heap_max);
+            samples.push(name::NETWORK_BUFFERS, owner(), None, figures.buffers);
             samples.push(name::GC_RATE, owner(), None, figures.gc_rate);
         }
     }

@@ -11,6 +11,7 @@ pub struct CheckpointSettings {
     pub interval: Option<Millis>,
     pub timeout: Option<Millis>,
     pub enabled: Option<bool>,
+    pub forst: Option<bool>,
 }
 
 /// Without checkpoints Flink answers 404 with these words; another 404 (a proxy's) says nothing.
@@ -25,7 +26,8 @@ pub fn settings(answer: &CheckpointConfigAnswer) -> CheckpointSettings {
     let century = 100.0 * 365.0 * 86_400_000.0;
     let span = |n: Num| n.0.filter(|v| *v > 0.0 && *v < century).map(|v| Millis(v as u64));
     let interval = span(answer.interval);
-    CheckpointSettings { interval, timeout: span(answer.timeout), enabled: interval.map(|_| true) }
+    let forst = answer.state_backend.as_ref().map(|name| name.to_ascii_lowercase().contains("forst"));
+    CheckpointSettings { interval, timeout: span(answer.timeout), enabled: interval.map(|_| true), forst }
 }
 
 /// From `GET /jobs/:id/checkpoints`. `shift` moves the JobManager's clock to ours.
@@ -51,6 +53,7 @@ pub fn read(answer: CheckpointsAnswer, settings: CheckpointSettings, restarting:
         interval: settings.interval,
         timeout: settings.timeout,
         enabled: settings.enabled,
+        forst: settings.forst,
     }
 }
 
@@ -88,8 +91,17 @@ mod tests {
         let config = serde_json::from_str(r#"{"interval":9223372036854775807,"timeout":600000}"#).unwrap();
         assert_eq!(
             settings(&config),
-            CheckpointSettings { interval: None, timeout: Some(Millis(600_000)), enabled: None }
+            CheckpointSettings { interval: None, timeout: Some(Millis(600_000)), enabled: None, forst: None }
         );
+    }
+
+    #[test]
+    fn a_forst_backend_is_known_by_its_class() {
+        let of = |backend: &str| {
+            settings(&serde_json::from_str(&format!(r#"{{"state_backend":"{backend}"}}"#)).unwrap()).forst
+        };
+        assert_eq!(of("ForStStateBackend"), Some(true));
+        assert_eq!(of("EmbeddedRocksDBStateBackend"), Some(false));
     }
 
     #[test]

@@ -78,8 +78,12 @@ const SLOW_READERS: usize = 2;
 const MAX_PATIENCE: Duration = Duration::from_secs(10);
 const MIN_PATIENCE: Duration = Duration::from_secs(1);
 
-const HOST_METRICS: [&str; 3] =
-    ["Status.JVM.Memory.Heap.Used", "Status.JVM.Memory.Heap.Max", "Status.JVM.GarbageCollector.All.TimeMsPerSecond"];
+const HOST_METRICS: [&str; 4] = [
+    "Status.JVM.Memory.Heap.Used",
+    "Status.JVM.Memory.Heap.Max",
+    "Status.JVM.GarbageCollector.All.TimeMsPerSecond",
+    "Status.Shuffle.Netty.TotalMemorySegments",
+];
 
 impl Observer {
     /// `cluster` names it in events ([`FlinkClient::name`] is the usual one); `interval` is how often it will be polled.
@@ -331,7 +335,8 @@ async fn read_one(
 
 fn figures(metrics: &[Metric]) -> HostFigures {
     let value = |name: &str| metrics.iter().find(|m| m.id == name).and_then(|m| m.value.0).filter(|v| *v >= 0.0);
-    HostFigures { heap_used: value(HOST_METRICS[0]), heap_max: value(HOST_METRICS[1]), gc_rate: value(HOST_METRICS[2]) }
+    let [heap_used, heap_max, gc_rate, buffers] = HOST_METRICS.map(value);
+    HostFigures { heap_used, heap_max, gc_rate, buffers }
 }
 
 type Named = Vec<(Arc<str>, JobKey)>;

@@ -34,6 +34,7 @@ pub struct HostFigures {
     pub heap_used: Option<f64>,
     pub heap_max: Option<f64>,
     pub gc_rate: Option<f64>,
+    pub buffers: Option<f64>,
 }
 
 /// Why a job was not observed.

@@ -259,6 +259,7 @@ fn checkpoints(at: Timestamp, given: &dyn Fn(&str) -> Option<f64>) -> Checkpoint
         interval: Some(interval),
         timeout: Some(Millis::minutes(10)),
         enabled: Some(true),
+        forst: Some(false),
     }
 }
 

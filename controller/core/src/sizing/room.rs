@@ -22,6 +22,22 @@ pub fn slots(graph: &JobGraph, slots: Option<&Slots>, scaling: &Scaling) -> Opti
     [there, scaling.max_slots].into_iter().flatten().min()
 }
 
+/// `taskmanager.network.memory.buffers-per-channel` and `floating-buffers-per-gate`, Flink's defaults.
+const PER_CHANNEL: u64 = 2;
+const FLOATING: u64 = 8;
+
+/// Network buffers that the fullest TaskManager would need: every slot of it holds one subtask of each vertex of a
+/// slot-sharing group. An all-to-all edge needs buffers with both parallelisms.
+pub fn buffers(graph: &JobGraph, parallelism: &[u32], slots_per_taskmanager: u32) -> u64 {
+    let edge = |e: &crate::job::Edge| {
+        let one_to_one = e.ship == crate::job::Ship::Forward;
+        let (up, down) = (u64::from(parallelism[e.from]), u64::from(parallelism[e.to]));
+        let (channels, subpartitions) = if one_to_one { (1, 1) } else { (up, down) };
+        PER_CHANNEL * channels + FLOATING + subpartitions + 1
+    };
+    graph.edges.iter().map(edge).sum::<u64>() * u64::from(slots_per_taskmanager.max(1))
+}
+
 /// What runs, which after the loss of slots is less than what the graph was told.
 fn running(graph: &JobGraph) -> Vec<u32> {
     graph.vertices.iter().map(|v| v.running.unwrap_or(v.parallelism.0).min(v.parallelism.0)).collect()
@@ -54,6 +70,18 @@ mod tests {
         assert_eq!(slots(&graph(4), Some(&fixed), &scaling), Some(7));
         assert_eq!(slots(&graph(4), Some(&fixed), &Scaling { max_slots: Some(6), ..scaling.clone() }), Some(6));
         assert_eq!(slots(&graph(4), None, &scaling), None);
+    }
+
+    #[test]
+    fn an_all_to_all_edge_needs_buffers_with_both_parallelisms() {
+        let mut two = graph(4);
+        two.vertices.push(two.vertices[0].clone());
+        let edge = |ship| crate::job::Edge { from: 0, to: 1, ship };
+        two.edges = vec![edge(crate::job::Ship::Hash)];
+        // By hand, 4 slots: 4 * (2 * 10 + 8 + 20 + 1) = 196.
+        assert_eq!(buffers(&two, &[10, 20], 4), 196);
+        two.edges = vec![edge(crate::job::Ship::Forward)];
+        assert_eq!(buffers(&two, &[20, 20], 4), 48, "4 * (2 + 8 + 1 + 1)");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! When more is needed.
 
 use crate::reason::Reason;
+use crate::series::name;
 use crate::sizing::advice::{Advice, Direction, Work};
-use crate::sizing::{plan, worth};
+use crate::sizing::{plan, room, worth};
 use crate::units::{Millis, Ratio, RecordsPerSec};
 
 /// Advice to scale up, or to hold because scaling up cannot help; `None` when nothing asks for more.
@@ -27,6 +28,10 @@ pub(crate) fn advise(work: &Work) -> Option<Advice> {
     let mut plan = task.up();
     plan.reasons.extend(obstacles);
     plan.reasons.extend(bounds(work, &plan.parallelism));
+    if let Some(reason) = buffers(work, &plan.parallelism) {
+        let hold = work.hold(reasons.into_iter().chain([reason]).collect());
+        return Some(Advice { short: true, ..hold });
+    }
     let explained = plan::explain(&task, &plan.parallelism);
     let mut advice = work.change(Direction::Up, plan, reasons, explained);
     advice.objective_broken = broken;
@@ -34,6 +39,14 @@ pub(crate) fn advise(work: &Work) -> Option<Advice> {
         advice.reasons.push(cost(work));
     }
     Some(advice)
+}
+
+/// Network buffers that the plan would need and the smallest TaskManager does not have.
+fn buffers(work: &Work, parallelism: &[u32]) -> Option<Reason> {
+    let per = work.case.slots?.per_taskmanager?;
+    let needed = room::buffers(work.case.graph, parallelism, per);
+    let have = work.index.all("", name::NETWORK_BUFFERS, None).filter_map(|w| w.last()).map(|s| s.1 as u64).min()?;
+    (needed > have && parallelism != plan::present(work.case.graph)).then_some(Reason::NetworkBuffers { needed, have })
 }
 
 /// Vertices that are asked for more than they can do with room to spare, the worst first.

@@ -100,6 +100,7 @@ impl Rig {
             interval: Some(Millis::secs(10)),
             timeout: Some(Millis::minutes(10)),
             enabled: Some(true),
+            forst: Some(false),
         };
         let slots =
             Slots { total: 64, free: 60, max: None, on_demand: false, per_taskmanager: Some(4), taskmanagers: 16 };

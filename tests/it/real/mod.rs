@@ -1,0 +1,61 @@
+//! Scenarios on a real Flink: what Weirkeeper promises, shown on a cluster with a job whose load is known exactly.
+//!
+//! `cargo test -p weirkeeper-tests -- real::` runs them all; each writes a timeline to `target/scenarios/NAME-FLINK.md`.
+//!
+//! The harness, for whoever adds a scenario:
+//!
+//! - a scenario is `fn(&Stage) -> Result<()>` in a module of its own, and a line in [`trials`] per Flink line;
+//! - [`stage::Stage`]: `submit` gives a [`job::Job`], `controller` a [`controller::Controller`] with the scenarios'
+//!   policy; Weirkeeper goes through `stage.proxy`, which counts and spoils requests; `stage.timeline` takes notes,
+//!   `stage.seconds` a figure for the end of the run;
+//! - a cluster ([`cluster::Cluster`]: 2 TaskManagers with 4 slots each) is lent to one scenario at a time and goes back
+//!   when it ends; one that cannot be cleaned (`cluster.spoil()`) is stopped;
+//! - [`watch::Watch`] notes every change of what runs; [`wait::eventually`] waits for what must come;
+//! - never assert seconds: assert the order of events, numbers of requests and sizes, and report the seconds.
+
+mod byhand;
+mod cluster;
+mod controller;
+mod crash;
+mod hotkey;
+mod http;
+mod job;
+mod proxy;
+mod recommend;
+mod restart;
+mod slots;
+mod stage;
+mod steps;
+mod taskmanager;
+mod timeline;
+mod wait;
+mod watch;
+
+pub use cluster::{reap, stop_all};
+pub use stage::tell_figures;
+
+use libtest_mimic::Trial;
+use stage::scenario;
+
+/// The newer line.
+const FLINK_2: &str = "2.2.1";
+/// The older line.
+const FLINK_1: &str = "1.20.5";
+
+/// The trials of this area, the longest first: they run side by side.
+pub fn trials() -> Vec<Trial> {
+    vec![
+        scenario("steps", FLINK_2, steps::up_and_down),
+        scenario("steps", FLINK_1, steps::up_and_down),
+        scenario("crash", FLINK_2, crash::one_terminal_state),
+        scenario("crash", FLINK_1, crash::one_terminal_state),
+        scenario("restart", FLINK_2, restart::survived),
+        scenario("slots", FLINK_2, slots::short_of),
+        scenario("slots", FLINK_1, slots::short_of),
+        scenario("by-hand", FLINK_2, byhand::respected),
+        scenario("taskmanager", FLINK_2, taskmanager::lost),
+        scenario("taskmanager", FLINK_1, taskmanager::lost),
+        scenario("hot-key", FLINK_2, hotkey::told_not_scaled),
+        scenario("recommend", FLINK_2, recommend::same_but_nothing_moves),
+    ]
+}

@@ -1,0 +1,56 @@
+//! Scenario 10: the job fails once and comes back; that is not our doing.
+
+use super::job::{ENRICH, Job};
+use super::stage::Stage;
+use super::timeline::now_ms;
+use super::wait::{eventually, pause};
+use super::watch::Watch;
+use anyhow::{Context, Result, ensure};
+
+/// `warmUp` of the scenarios' policy.
+const WARM_UP_MS: u64 = 10_000;
+
+/// The failure itself moves nothing. What was learned before it survives: parallelism 1 was measured, so the scale-down
+/// after it goes there in one request, where without that measurement half at a step would be the most.
+pub fn survived(stage: &Stage) -> Result<()> {
+    let job = stage.submit(300, &[])?;
+    let watch = Watch::start(&job, &stage.timeline);
+    let keeper = stage.controller("auto")?;
+    keeper.until_read(job.name())?;
+    pause(25);
+    job.load(1200)?;
+    let wide = job.until_width("the size for four times the load", |p| p >= 4)?;
+    job.until_caught_up(1200, 2.5)?;
+    keeper.until_runs_end()?;
+    let asked = stage.proxy.rescales().len();
+
+    let (failed_at, back_at) = fail_once(&job, &watch)?;
+    stage.seconds("down for", failed_at, back_at);
+    let down_at = job.load(300)?;
+    let request = eventually("the request to scale down", || Ok(stage.proxy.rescales().get(asked).cloned()))?;
+    stage.seconds("all tasks run again, to the request", back_at, request.at_ms);
+    stage.seconds("load change, to the request", down_at, request.at_ms);
+    ensure!(request.at_ms >= back_at + WARM_UP_MS, "asked before the job was warm");
+    let ids = job.vertex_ids()?;
+    let enrich = ids.get(ENRICH).context("enrich")?;
+    let to = request.upper_bounds().into_iter().find(|(id, _)| id == enrich).map(|(_, upper)| upper);
+    stage.timeline.figure("scale-down", format!("{wide} -> {to:?}"));
+    ensure!(to == Some(1), "what parallelism 1 does was measured before the failure; asked for {to:?}");
+    job.until_width("parallelism 1", |p| p == 1)?;
+    job.settle()?;
+    Ok(())
+}
+
+/// Fails once; gives when, and when all tasks ran again.
+fn fail_once(job: &Job, watch: &Watch) -> Result<(u64, u64)> {
+    let restarts = job.restarts()?;
+    let failed_at = job.switch("throw", "enrich")?;
+    eventually("the failure", || Ok((job.restarts()? > restarts).then_some(())))?;
+    job.switch("throw", "none")?;
+    let back = eventually("the job to run again", || {
+        let looks = watch.looks();
+        let last = looks.last().filter(|l| l.at_ms > failed_at && l.running.is_whole());
+        Ok(last.map(|l| l.at_ms).filter(|at| now_ms() > at + 3_000))
+    })?;
+    Ok((failed_at, back))
+}

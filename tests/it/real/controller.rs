@@ -142,7 +142,8 @@ impl Controller {
         let at = |name: &str| self.folder.path().join(name).display().to_string();
         let (policies, state) = (at("policies"), at("state.redb"));
         let args = ["run", "--flink", &self.flink, "--policies", &policies, "--state", &state];
-        let args = [&args[..], &["--interval", self.interval, "--listen", "127.0.0.1:0", "--log-format", "json"]].concat();
+        let args =
+            [&args[..], &["--interval", self.interval, "--listen", "127.0.0.1:0", "--log-format", "json"]].concat();
         let mut running = Running::start(&mut program::command(args)?)?;
         self.listen = running.until("its start", |r| listening(&r.stderr()))?;
         self.timeline.note("outside", format!("weirkeeper starts, pid {}", running.pid()));
@@ -250,9 +251,7 @@ fn sentence(line: &Line) -> Option<String> {
             let why = part("reasons", ": ");
             Some(format!("{}{}{}{why}", line.text("verdict"), part("rescale", " "), part("gates", " held by ")))
         }
-        "effect" => {
-            Some(format!("effect {} {}{}", line.text("kind"), line.text("outcome"), part("detail", ": ")))
-        }
+        "effect" => Some(format!("effect {} {}{}", line.text("kind"), line.text("outcome"), part("detail", ": "))),
         "escalation" => Some(format!("A PERSON IS NEEDED: {}", line.text("message"))),
         _ if line.text("level") == "INFO" => None,
         _ => Some(format!("{} {}{}", line.text("level"), line.text("message"), part("why", ": "))),

@@ -35,7 +35,8 @@ pub fn short_of(stage: &Stage) -> Result<()> {
 
 /// The decision that tells of the shortage, as a sentence.
 fn shortage(keeper: &Controller, job: &Job, after_ms: u64) -> Result<String> {
-    let told = keeper.until(job.name(), "the shortage to be told", after_ms, |d| d.reason("short-of-slots").is_some())?;
+    let told =
+        keeper.until(job.name(), "the shortage to be told", after_ms, |d| d.reason("short-of-slots").is_some())?;
     let reason = told.reason("short-of-slots").context("no reason")?.clone();
     let number = |field: &str| reason[field].as_u64().with_context(|| format!("{field} in {reason}"));
     let (wanted, have, short) = (number("wanted")?, number("have")?, number("short")?);
@@ -64,8 +65,7 @@ fn said_once(stage: &Stage, keeper: &Controller, job: &Job, after_ms: u64) -> Re
     let all = keeper.decisions(job.name())?;
     let telling: Vec<&Decision> =
         all.iter().filter(|d| d.at_ms() >= after_ms && d.reason("short-of-slots").is_some()).collect();
-    let numbers: BTreeSet<u64> =
-        telling.iter().filter_map(|d| d.reason("short-of-slots")?["short"].as_u64()).collect();
+    let numbers: BTreeSet<u64> = telling.iter().filter_map(|d| d.reason("short-of-slots")?["short"].as_u64()).collect();
     stage.timeline.figure("times told", format!("{} (numbers {numbers:?})", telling.len()));
     // Once while it scales to what there is, once when it is there, and when what is known of the demand changes.
     ensure!(telling.len() <= 5, "the shortage was told {} times in less than a minute", telling.len());

@@ -93,7 +93,8 @@ impl Timeline {
                 since = (entry.at_ms, entry.text.clone());
             }
             let time = relative(&since, entry);
-            let _ = writeln!(text, "| {time} | {} | {} |", entry.who, entry.text.replace('|', "\\|").replace('\n', " "));
+            let _ =
+                writeln!(text, "| {time} | {} | {} |", entry.who, entry.text.replace('|', "\\|").replace('\n', " "));
         }
         text
     }

@@ -59,7 +59,8 @@ impl Watch {
 
     /// The widths at which `enrich` ran whole, repeats left out.
     pub fn widths(&self) -> Vec<u64> {
-        let mut all: Vec<_> = self.looks().iter().filter(|l| l.running.is_whole()).filter_map(|l| width(&l.running)).collect();
+        let mut all: Vec<_> =
+            self.looks().iter().filter(|l| l.running.is_whole()).filter_map(|l| width(&l.running)).collect();
         all.dedup();
         all
     }

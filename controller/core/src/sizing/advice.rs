@@ -319,7 +319,7 @@ impl<'a> Work<'a> {
         let fetcher = self.sources.get(&v).and_then(|s| s.fetcher_bound);
         let unseen = matches!(self.obstacles[v], Some(Reason::UnknownCapacity { .. }));
         let at_limit = self.measured[v].map(|m| m.rate).filter(|_| unseen);
-        let bursty = self.bursts[v].map(|b| b.capacity * f64::from(vertex.parallelism.0));
+        let bursty = self.bursts[v].map(|b| b.capacity);
         let known = learned.and_then(|l| l.points.get(&vertex.parallelism.0)).map(|p| p.capacity);
         let measured = self.measured[v].map(|m| m.capacity);
         let settled = if self.case.rising.contains(&v) { highest(measured, known) } else { measured };

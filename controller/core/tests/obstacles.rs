@@ -157,7 +157,7 @@ fn windows_that_fire_are_sized_by_their_whole_period() {
     rig.config.interval = Millis::secs(10);
     rig.policy().scaling.scale_down.after = Millis::secs(30);
     let mut busy = 0.0;
-    for i in 0..40 {
+    for i in 0..42 {
         rig.flow();
         let seen = rig.observe();
         busy += if i % 6 == 5 { 20_000.0 } else { 400.0 };

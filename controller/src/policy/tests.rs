@@ -435,6 +435,22 @@ fn windows_that_hold_too_few_samples_are_told() {
     assert!(too_short_for(&policies, Millis::secs(31))[0].contains("window 1m30s holds fewer than 3 samples"));
 }
 
+/// The examples of the documentation that are whole policies: each loads, and its tests pass.
+#[test]
+fn the_examples_of_the_documentation_hold() {
+    let docs = include_str!("../../../docs/policies.md");
+    let blocks = docs.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let examples: Vec<&str> = blocks.filter(|b| b.starts_with("apiVersion:")).collect();
+    assert_eq!(examples.len(), 2);
+    for example in &examples {
+        let loaded = parse_all(&[("docs.yaml", example.as_bytes())]);
+        assert!(loaded.is_good(), "{}", loaded.report().join("\n"));
+        let failures: Vec<_> = loaded.tests.iter().flat_map(|t| harness::run(t, weirkeeper_core::step)).collect();
+        assert!(failures.is_empty(), "{}", failures[0]);
+    }
+    assert!(examples[1].contains("\ntests:\n"));
+}
+
 #[test]
 fn codes_are_unique_and_documented() {
     let docs = include_str!("../../../docs/policies.md");

@@ -28,7 +28,7 @@ pub(crate) fn plan(state: &mut State, wanted: &Wanted, decision: &Decision, phas
     let id = RunId(state.number());
     let memory = state.jobs.get(wanted.job).map(|j| &j.memory);
     let token = memory.map_or(Token(0), |m| m.token);
-    let pause = memory.map(worth::pause).unwrap_or_default();
+    let pause = memory.map(|m| worth::pause(m, observation.checkpoints.as_ref())).unwrap_or_default();
     let first = memory.and_then(|m| worth::first_checkpoint(m, observation.checkpoints.as_ref())).unwrap_or_default();
     let patience =
         (pause.times(3) + first).max(wanted.policy.scaling.catch_up).max(wanted.policy.scaling.warm_up.times(2));

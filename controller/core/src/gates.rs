@@ -182,7 +182,7 @@ fn cooldown(memory: &JobMemory, wanted: &Wanted) -> Option<Held> {
 fn least_rest(memory: &JobMemory, observation: &Observation) -> Millis {
     let checkpoints = observation.checkpoints.as_ref();
     let first = worth::first_checkpoint(memory, checkpoints).or_else(|| checkpoints?.last_duration).unwrap_or_default();
-    (worth::pause(memory) + first).times(3)
+    (worth::pause(memory, checkpoints) + first).times(3)
 }
 
 /// After a person's rescale only a broken objective scales up, and nothing scales down, for cooldown.down.

@@ -31,8 +31,8 @@ fn twice_the_load_of_a_linear_job_of_24_needs_about_twice_the_size() {
     assert_eq!(rig.wanted(), map(&[]), "8400 of 12000 is the aim itself");
     rig.arriving = 16_800.0;
     rig.run_until(360);
-    // By hand: 16800 / 0.7 = 24000, plus (2.5 to 17 s of backlog + 5 s of pause) / 600 s of it: at least 24210.
-    // 12000 * (p/24)^0.9 >= 24210 at p = 24 * 2.0175^(1/0.9) = 52.3.
+    // By hand: 16800 / 0.7 = 24000, plus (2.5 to 17 s of backlog + 1.5 s of pause) / 600 s of it: at least 24112.
+    // 12000 * (p/24)^0.9 >= 24112 at p = 24 * 2.0093^(1/0.9) = 52.1.
     let wanted = rig.wanted()["work"];
     assert!((48..=56).contains(&wanted) && (53..=54).contains(&wanted), "{wanted}");
     assert_eq!(rig.wanted().len(), 1, "the source is free: {:?}", rig.wanted());
@@ -43,7 +43,7 @@ fn forward_ends_stay_equal() {
     let mut rig = advising(vec![part("src", 1, 100_000.0), part("work", 2, 500.0), part("sink", 2, 9_000.0)], 1_500.0);
     rig.ships = vec![Ship::Hash, Ship::Forward];
     rig.run_until(200);
-    // By hand, at 195 s: 65 s behind. 1500 / 0.7 + 1500 * (65 + 5) / 600 = 2143 + 175 = 2318;
+    // By hand, at 195 s: 65 s behind. 1500 / 0.7 + 1500 * (65 + 1.5) / 600 = 2143 + 166 = 2309;
     // 1000 * (p/2)^0.9 is 2281 at 5 and 2688 at 6.
     assert_eq!(rig.wanted(), map(&[("work", 6), ("sink", 6)]));
     assert!(rig.says("coupled"));
@@ -127,8 +127,8 @@ fn a_skew_that_key_groups_explain_is_no_hot_subtask() {
     rig.parts[1].skew = 0.1;
     rig.run_until(150);
     assert!(!rig.says("hot-subtask"), "{}", rig.standing());
-    // By hand: 1462 * 150 / 3000 = 73 s behind. 3000 / 0.7 + 3000 * (73 + 5) / 600 = 4676;
-    // 1538 * (p/4)^0.9 >= 4676 from p = 13.8 on.
+    // By hand: 1462 * 150 / 3000 = 73 s behind. 3000 / 0.7 + 3000 * (73 + 1.5) / 600 = 4658;
+    // 1538 * (p/4)^0.9 >= 4658 from p = 13.7 on.
     assert_eq!(rig.wanted()["work"], 14);
 }
 
@@ -242,7 +242,7 @@ fn a_fetcher_bound_source_is_sized_by_what_it_fetches() {
     }
     assert!(rig.says("fetcher-bound"), "{}", rig.standing());
     // By hand: 400 consumed at L' = 0.5 is 800 arriving; fetched 400 at 2. 800 / 0.7 = 1143, and the lag of 80 s to
-    // be worked off in 600 s (+ 5 s of pause) adds 800 * 85 / 600 = 113: 400 * (p/2)^0.9 >= 1256 from p = 7.1 on.
+    // be worked off in 600 s (+ 1.5 s of pause) adds 800 * 81.5 / 600 = 109: 400 * (p/2)^0.9 >= 1252 from p = 7.1 on.
     assert_eq!(rig.wanted(), map(&[("src", 8)]), "{}", rig.standing());
 }
 

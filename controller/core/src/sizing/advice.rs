@@ -370,7 +370,7 @@ impl<'a> Work<'a> {
         let scaling = &self.case.policy.scaling;
         let lag = self.worst_lag().map_or(0.0, |(_, l)| if l > demand::CURRENT { l } else { 0.0 });
         let catch_up = scaling.catch_up.as_secs();
-        let behind = lag + worth::pause(self.case.memory).as_secs();
+        let behind = lag + worth::pause(self.case.memory, self.case.checkpoints).as_secs();
         let catch_up = if catch_up > 0.0 { behind / catch_up } else { 0.0 };
         let slots = room::slots(self.case.graph, self.case.slots, scaling);
         Task { graph: self.case.graph, needs, target: self.target, catch_up, slots }

@@ -111,7 +111,7 @@ fn yesterday(work: &Work, source: &str) -> Option<f64> {
 
 fn pause_only(work: &Work) -> f64 {
     let catch_up = work.case.policy.scaling.catch_up.as_secs();
-    if catch_up > 0.0 { worth::pause(work.case.memory).as_secs() / catch_up } else { 0.0 }
+    if catch_up > 0.0 { worth::pause(work.case.memory, work.case.checkpoints).as_secs() / catch_up } else { 0.0 }
 }
 
 /// By vertex, the smallest parallelism that is proven to cover: at most half at a step, unless that was measured.
@@ -213,7 +213,7 @@ fn refusals(work: &Work, task: &Task, parallelism: &[u32]) -> Result<Vec<Reason>
 /// No scale-down while lag grows, is beyond the objective, or would be after the pause of the rescale itself.
 fn lag_allows(work: &Work) -> Result<(), Reason> {
     let objective = work.case.policy.scaling.lag_objective;
-    let pause = worth::pause(work.case.memory).as_secs();
+    let pause = worth::pause(work.case.memory, work.case.checkpoints).as_secs();
     for (v, source) in &work.sources {
         let Some(lag) = source.lag.filter(|_| !work.hint(*v).lag_exempt) else { continue };
         if source.slope.is_some_and(|s| s > GROWING) || lag + pause > objective.as_secs() {

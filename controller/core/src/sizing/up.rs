@@ -127,5 +127,5 @@ fn cost(work: &Work) -> Reason {
         }
         _ => "without it the job falls behind, or cannot catch up after a failure".to_owned(),
     };
-    Reason::Worth { pause: worth::pause(work.case.memory), replay, prevents }
+    Reason::Worth { pause: worth::pause(work.case.memory, work.case.checkpoints), replay, prevents }
 }

@@ -8,9 +8,14 @@ use crate::units::{Millis, Ratio, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Until our own rescales of the job have been measured: in place with gigabytes of state took 5 to 25 s, with little
-/// 0.2 to 1.4 s (measured on real Flink); the backlog of it is small against any catch-up.
-const PAUSE_UNTIL_MEASURED: Millis = Millis::secs(5);
+/// Until our own rescales of the job have been measured, and its state's size is not known: in place, gigabytes of
+/// state took 5 to 25 s (measured on real Flink).
+const PAUSE_UNKNOWN: Millis = Millis::secs(5);
+/// With little state 0.2 to 1.4 s were measured.
+const PAUSE_LEAST: Millis = Millis(1_500);
+/// And 5 to 25 s with gigabytes: about this much per gigabyte, up to the most that was seen.
+const PAUSE_PER_GB: f64 = 5.0;
+const PAUSE_MOST: Millis = Millis::secs(25);
 /// Flink's default `heartbeat.timeout`.
 const HEARTBEAT_TIMEOUT: Millis = Millis::secs(50);
 /// Resource stabilisation and redeployment after a lost TaskManager (measured: 10 s on top of the heartbeat).
@@ -25,8 +30,10 @@ const HEAP: f64 = 0.75;
 const MAX_PEAKS: usize = 128;
 
 /// How long the job stands still in a rescale of ours.
-pub fn pause(memory: &JobMemory) -> Millis {
-    memory.pause.unwrap_or(PAUSE_UNTIL_MEASURED)
+pub fn pause(memory: &JobMemory, checkpoints: Option<&Checkpoints>) -> Millis {
+    let by_size = |bytes: u64| (PAUSE_LEAST + Millis::from_secs(PAUSE_PER_GB * bytes as f64 / 1e9)).min(PAUSE_MOST);
+    let assumed = || checkpoints.and_then(|c| c.full_size).map_or(PAUSE_UNKNOWN, by_size);
+    memory.pause.unwrap_or_else(assumed)
 }
 
 /// How long an unplanned restart with replay takes.
@@ -182,6 +189,18 @@ mod tests {
         assert_eq!(unplanned(&memory, &ClusterFacts::default(), None), Millis::secs(60));
         memory.unplanned = Some(Millis::secs(20));
         assert_eq!(unplanned(&memory, &facts, Some(&checkpoints)), Millis::secs(20));
+    }
+
+    #[test]
+    fn a_pause_is_measured_or_told_by_the_size_of_the_state() {
+        let mut memory = JobMemory::default();
+        let of = |bytes| Checkpoints { full_size: Some(bytes), ..Checkpoints::default() };
+        assert_eq!(pause(&memory, None), Millis::secs(5));
+        assert_eq!(pause(&memory, Some(&of(0))), Millis(1_500));
+        assert_eq!(pause(&memory, Some(&of(2_000_000_000))), Millis(11_500));
+        assert_eq!(pause(&memory, Some(&of(90_000_000_000))), Millis::secs(25));
+        memory.pause = Some(Millis(700));
+        assert_eq!(pause(&memory, Some(&of(0))), Millis(700));
     }
 
     #[test]

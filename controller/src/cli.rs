@@ -2,7 +2,7 @@
 
 use crate::args::{Cli, Command, Global, SchemaKind};
 use crate::exit::{CANNOT, OK, Stop};
-use crate::{client, logging, recommend, run};
+use crate::{client, cmd_check, cmd_schema, cmd_test, recommend, run};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::future::Future;
@@ -25,7 +25,8 @@ fn finish(result: Result<u8, Stop>) -> u8 {
         Ok(code) => code,
         Err(stop) => {
             for message in &stop.messages {
-                let _ = writeln!(stderr(), "weirkeeper: {message}");
+                let program = if stop.bare { "" } else { "weirkeeper: " };
+                let _ = writeln!(stderr(), "{program}{message}");
             }
             stop.code
         }
@@ -41,33 +42,18 @@ fn dispatch(global: &Global, command: Command) -> Result<u8, Stop> {
             clap_complete::generate(args.shell, &mut Cli::command(), "weirkeeper", &mut stdout());
             Ok(OK)
         }
-        other => {
-            quiet_log(global);
-            client(other)
-        }
-    }
-}
-
-/// The commands that talk to a running weirkeeper.
-fn client(command: Command) -> Result<u8, Stop> {
-    match command {
+        Command::Check(args) => Ok(cmd_check::run(&args.paths, &mut stdout(), &mut stderr())),
+        Command::Test(args) => Ok(cmd_test::run(&args.paths, &mut stdout(), &mut stderr())),
         Command::Explain(args) => block_on(client::explain::run(args)),
         Command::Actions(args) => block_on(client::actions::run(args)),
         Command::Pause(args) => block_on(client::pause::pause(args)),
         Command::Resume(args) => block_on(client::pause::resume(args)),
-        _ => Err(Stop::cannot("not wired")),
     }
-}
-
-/// Commands that only print have no log but warnings.
-fn quiet_log(global: &Global) {
-    let level = logging::level(global, Some(crate::settings::Level::Warn));
-    logging::start(level, global.log_format.unwrap_or_default(), global.color);
 }
 
 fn schema(kind: SchemaKind) -> Result<u8, Stop> {
     match kind {
-        SchemaKind::Policy => Err(Stop::cannot("not wired")),
+        SchemaKind::Policy => Ok(cmd_schema::run("policy", &mut stdout(), &mut stderr())),
         SchemaKind::Config => print(&crate::settings::schema()),
     }
 }

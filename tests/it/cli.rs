@@ -22,6 +22,10 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("cli::run_goes_on_with_a_broken_state_file_kept_aside", run_broken_state),
         Trial::test("cli::a_dead_cluster_does_not_delay_another", dead_neighbour),
         Trial::test("cli::clients_say_when_nobody_answers", client_unreachable),
+        Trial::test("cli::check_and_test_have_their_exit_codes", check_and_test),
+        Trial::test("cli::t49_a_folder_without_policies_is_refused", empty_folder),
+        Trial::test("cli::policies_are_read_again_and_the_last_good_set_stays", hot_reload),
+        Trial::test("cli::schemas_and_completions_are_printed", schemas),
     ]
 }
 
@@ -128,13 +132,17 @@ struct Session {
 
 impl Session {
     fn start(clusters: &[&str]) -> Result<Session> {
+        Session::start_with(clusters, &[])
+    }
+
+    fn start_with(clusters: &[&str], more: &[&str]) -> Result<Session> {
         let dir = tempfile::tempdir()?;
-        let (running, server) = launch(dir.path(), clusters)?;
+        let (running, server) = launch(dir.path(), clusters, more)?;
         Ok(Session { dir, running, server })
     }
 
     fn again(&mut self, clusters: &[&str]) -> Result<()> {
-        (self.running, self.server) = launch(self.dir.path(), clusters)?;
+        (self.running, self.server) = launch(self.dir.path(), clusters, &[])?;
         Ok(())
     }
 
@@ -157,11 +165,12 @@ impl Session {
     }
 }
 
-fn launch(dir: &std::path::Path, clusters: &[&str]) -> Result<(Running, String)> {
+fn launch(dir: &std::path::Path, clusters: &[&str], more: &[&str]) -> Result<(Running, String)> {
     let state = dir.join("state").to_string_lossy().into_owned();
     let flags = clusters.iter().flat_map(|c| ["--flink", c]);
     let args = ["run", "--interval", "1s", "--state", &state, "--listen", "127.0.0.1:0"];
-    let mut running = Running::start(&mut program::command(args.into_iter().chain(flags))?)?;
+    let mut running =
+        Running::start(&mut program::command(args.into_iter().chain(flags).chain(more.iter().copied()))?)?;
     // Port 0 lets the system choose; the log says which it was.
     let server = running.until("the address", |r| {
         let log = r.stderr();
@@ -275,5 +284,65 @@ fn client_unreachable() -> Result<(), Failed> {
     let token = dir.path().join("none").to_string_lossy().into_owned();
     let ended = program::run(["pause", "--reason", "x", "--server", "http://127.0.0.1:1", "--token-file", &token])?;
     check_end(&ended, 2, &["--token-file"]);
+    Ok(())
+}
+
+const GOOD: &str = "apiVersion: weirkeeper.dev/v1\nkind: Policy\nmetadata: { name: one }\n";
+
+fn check_and_test() -> Result<(), Failed> {
+    let dir = tempfile::tempdir()?;
+    let file = dir.path().join("p.yaml");
+    let path = file.to_string_lossy().into_owned();
+    std::fs::write(&file, GOOD)?;
+    check_end(&program::run(["check", &path])?, 0, &[]);
+    check_end(&program::run(["test", &path])?, 0, &[]);
+    std::fs::write(&file, format!("{GOOD}mood: sunny\n"))?;
+    check_end(&program::run(["check", &path])?, 1, &[&format!("{path}:4:1: "), "mood"]);
+    check_end(&program::run(["test", &path])?, 1, &["mood"]);
+    check_end(&program::run(["check", "/no/such/path"])?, 2, &["/no/such/path"]);
+    Ok(())
+}
+
+fn empty_folder() -> Result<(), Failed> {
+    let dir = tempfile::tempdir()?;
+    let (state, path) = (dir.path().join("s").to_string_lossy().into_owned(), dir.path().join("policies"));
+    std::fs::create_dir(&path)?;
+    let policies = path.to_string_lossy().into_owned();
+    let ended = program::run(["run", "--flink", "http://127.0.0.1:1", "--state", &state, "--policies", &policies])?;
+    check_end(&ended, 2, &[&policies]);
+    Ok(())
+}
+
+fn hot_reload() -> Result<(), Failed> {
+    let cluster = fleet(1)?;
+    let dir = tempfile::tempdir()?;
+    let file = dir.path().join("p.yaml");
+    std::fs::write(&file, GOOD)?;
+    let policies = dir.path().to_string_lossy().into_owned();
+    let mut session = Session::start_with(&[cluster.url()], &["--policies", &policies])?;
+    let job = first_job(&session)?;
+    let policy = |s: &Session| get(s, "/api/v1/jobs").ok()?["jobs"][0]["policy"].as_str().map(str::to_owned);
+    assert_eq!(policy(&session).as_deref(), Some("one"), "{job}");
+    std::fs::write(&file, format!("{GOOD}mood: sunny\n"))?;
+    session.running.until("the problem", |r| r.stderr().contains("mood").then_some(()))?;
+    assert_eq!(policy(&session).as_deref(), Some("one"));
+    std::fs::write(&file, GOOD.replace("one", "two"))?;
+    session.running.until("the change", |r| r.stderr().contains("the policies changed: they count").then_some(()))?;
+    assert_eq!(policy(&session).as_deref(), Some("two"));
+    assert_eq!(session.running.stderr().matches("mood").count(), 1, "said once: {}", session.running.stderr());
+    Ok(())
+}
+
+fn schemas() -> Result<(), Failed> {
+    for kind in ["policy", "config"] {
+        let ended = program::run(["schema", kind])?;
+        check_end(&ended, 0, &[]);
+        let schema: Value = serde_json::from_str(&ended.stdout)?;
+        assert!(schema["properties"].is_object() || schema["$defs"].is_object(), "{kind}");
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        let ended = program::run(["completions", shell])?;
+        assert!(ended.code == Some(0) && ended.stdout.contains("recommend"), "{shell}");
+    }
     Ok(())
 }

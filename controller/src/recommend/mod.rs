@@ -7,14 +7,15 @@ use crate::api::jobs;
 use crate::args::{Global, RecommendArgs, RecommendOutput, RunArgs};
 use crate::cli::print;
 use crate::exit::{OK, Stop};
+use crate::logging;
 use crate::metrics::Metrics;
+use crate::policies::Policies;
 use crate::run::command::{clusters, millis};
 use crate::run::engine::Engine;
 use crate::run::poll::Health;
 use crate::run::watch::Watch;
 use crate::settings::{Level, Settings, resolve};
 use crate::store::MemoryStore;
-use crate::{logging, policies};
 use advice::{Advice, Unread};
 use progress::Progress;
 use std::sync::Arc;
@@ -48,8 +49,8 @@ pub async fn run(global: &Global, args: &RecommendArgs) -> Result<u8, Stop> {
 }
 
 async fn start(settings: &Settings) -> Result<Watch, Stop> {
-    let policies = policies::load(settings.policies.as_deref()).map_err(Stop::cannot_all)?;
     let interval = millis(settings.interval);
+    let policies = Policies::load(settings.policies.as_deref(), interval).map_err(Stop::report)?.current();
     let config = Config { policies, interval, dry_run: true, dry_run_counts: false };
     let metrics = Metrics::default();
     let store = Arc::new(MemoryStore::default());

@@ -5,7 +5,7 @@ use crate::api::{Api, router};
 use crate::args::{Global, RunArgs};
 use crate::exit::{CANNOT, OK, Stop};
 use crate::metrics::Metrics;
-use crate::policies;
+use crate::policies::Policies;
 use crate::run::engine::Engine;
 use crate::run::watch::{Cluster, Watch};
 use crate::run::{flink_world, killswitch};
@@ -17,7 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use weirkeeper_core::policy::Policy;
 use weirkeeper_core::state::{Config, State};
 use weirkeeper_core::units::Millis;
 
@@ -26,17 +25,19 @@ pub async fn run(global: &Global, args: &RunArgs) -> Result<u8, Stop> {
     let (settings, log) = resolve(args).map_err(Stop::cannot_all)?;
     let format = global.log_format.or(log.format).unwrap_or_default();
     logging::start(logging::level(global, log.level), format, global.color);
-    let policies = policies::load(settings.policies.as_deref()).map_err(Stop::cannot_all)?;
+    let interval = millis(settings.interval);
+    let policies = Policies::load(settings.policies.as_deref(), interval).map_err(Stop::report)?;
     let clusters = clusters(&settings)?;
     let (state, store) = open_state(&settings)?;
     let store: Arc<dyn Store> = Arc::new(store);
     let token = Token::read_or_make(&token::path(&settings.state)).map_err(Stop::cannot)?;
     let listener = listen(&settings).await?;
     let metrics = Metrics::default();
-    let config = config(policies, settings.interval);
+    let config = Config { policies: policies.current(), interval, dry_run: false, dry_run_counts: false };
     let engine = Engine::new(config, state, weirkeeper_core::step, store.clone(), metrics.clone());
     let switch = killswitch::path(&settings.state);
     let watch = Watch::start(engine, clusters, settings.interval, &metrics, Some(switch)).await.map_err(Stop::broke)?;
+    tokio::spawn(policies.follow(watch.inbox.clone(), watch.stopped()));
     say_start(&settings, listener.local_addr().unwrap_or(settings.listen));
     let api = Api {
         inbox: watch.inbox.clone(),
@@ -48,11 +49,6 @@ pub async fn run(global: &Global, args: &RunArgs) -> Result<u8, Stop> {
         open_reads: settings.listen.ip().is_loopback(),
     };
     serve(listener, api, watch).await
-}
-
-/// What the core is told.
-fn config(policies: Vec<Policy>, interval: Duration) -> Config {
-    Config { policies, interval: millis(interval), dry_run: false, dry_run_counts: false }
 }
 
 /// A duration in the core's unit.

@@ -6,13 +6,7 @@ use std::path::PathBuf;
 
 /// Keeps Apache Flink jobs at the right size: reads them, decides by policy, rescales in place, verifies, undoes.
 #[derive(Debug, Parser)]
-#[command(
-    name = "weirkeeper",
-    version,
-    propagate_version = true,
-    subcommand_required = true,
-    arg_required_else_help = true
-)]
+#[command(name = "weirkeeper", version, subcommand_required = true, arg_required_else_help = true)]
 #[command(after_help = "Exit codes: 0 done; 1 problems were found, or the answer is no; 2 it could not be done.\n\
                         A flag comes before its environment variable, that before the file of --config, that before the default.")]
 pub struct Cli {
@@ -109,7 +103,7 @@ pub enum Command {
 #[derive(Clone, Debug, Default, Args)]
 pub struct WatchArgs {
     /// A Flink REST API, as http://host:8081, or the name of a cluster in the file of --config; may be repeated
-    #[arg(long, env = "WEIRKEEPER_FLINK", value_delimiter = ',', value_name = "URL")]
+    #[arg(long, env = "WEIRKEEPER_FLINK", hide_env_values = true, value_delimiter = ',', value_name = "URL")]
     pub flink: Vec<String>,
     /// Folder of policy files [default: the built-in policy, which recommends]
     #[arg(long, env = "WEIRKEEPER_POLICIES", value_name = "DIR")]

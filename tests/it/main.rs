@@ -9,6 +9,7 @@ mod parts;
 #[allow(dead_code, reason = "not every area uses everything")]
 mod program;
 mod real;
+mod reference;
 #[allow(dead_code, reason = "not every area uses everything")]
 mod standin;
 
@@ -21,6 +22,7 @@ fn trials() -> Vec<Trial> {
         measure::trials(),
         parts::trials(),
         real::trials(),
+        reference::trials(),
     ];
     areas.into_iter().flatten().collect()
 }

@@ -8,6 +8,7 @@ mod measure;
 mod parts;
 #[allow(dead_code, reason = "not every area uses everything")]
 mod program;
+#[allow(dead_code, reason = "a harness; not every scenario uses everything")]
 mod real;
 mod reference;
 #[allow(dead_code, reason = "not every area uses everything")]
@@ -17,16 +18,19 @@ use libtest_mimic::{Arguments, Trial};
 
 /// The areas. A new one is a module and a line here.
 fn trials() -> Vec<Trial> {
-    let areas = [
-        cli::trials(),
-        measure::trials(),
-        parts::trials(),
-        real::trials(),
-        reference::trials(),
-    ];
+    let areas = [real::trials(), cli::trials(), measure::trials(), parts::trials(), reference::trials()];
     areas.into_iter().flatten().collect()
 }
 
+/// The scenarios on real clusters mostly wait, so there are more at a time than processors. Clusters are bounded apart.
+const AT_A_TIME: usize = 6;
+
 fn main() {
-    libtest_mimic::run(&Arguments::from_args(), trials()).exit();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = arguments.test_threads.or(Some(AT_A_TIME));
+    real::reap();
+    let conclusion = libtest_mimic::run(&arguments, trials());
+    real::stop_all();
+    real::tell_figures();
+    conclusion.exit();
 }

@@ -528,3 +528,26 @@ fn a_backend_that_is_not_known_to_rescale_in_place_is_left_alone() {
     assert_eq!(rig.gates(), ["scheduler"]);
     assert!(rig.says("unproven-backend"));
 }
+
+#[test]
+fn a_noisy_lag_is_waited_for_and_not_for_ever() {
+    let mut rig = advising(vec![part("src", 1, 100_000.0), part("work", 1, 500.0)], 400.0);
+    rig.step_ms = 2_000;
+    rig.config.interval = Millis::secs(2);
+    rig.without = vec![name::PENDING];
+    rig.run_until(300);
+    rig.arriving = 1_200.0;
+    let mut sizes = Vec::new();
+    // Every other reading of the lag is 2 s old while the counters are fresh.
+    for i in 0..8 {
+        rig.flow();
+        let mut seen = rig.observe();
+        for sample in seen.samples.iter_mut().filter(|s| *s.key.name == *name::EMIT_LAG) {
+            sample.value = (sample.value - f64::from(i % 2) * 2_000.0).max(1.0);
+        }
+        rig.feed(&weirkeeper_core::event::Event::Observed(Box::new(seen)));
+        sizes.push(rig.wanted().get("work").copied());
+    }
+    let first = sizes.iter().flatten().next();
+    assert!(matches!(first, Some(4 | 5)), "never 2 first: {sizes:?}\n{}", rig.standing());
+}

@@ -78,6 +78,16 @@ impl<'a> Samples<'a> {
         }
     }
 
+    /// Takes a value in place of what another answer said of the same series; keeps that where there is none.
+    pub fn replace(&mut self, name: &'static str, owner: Owner, agg: Option<Agg>, value: Option<f64>) {
+        let Some(value) = value.filter(|v| v.is_finite() && *v >= 0.0) else { return };
+        let key = self.keys.get(self.graph, name, owner, agg);
+        match self.samples.iter_mut().find(|s| s.key == key) {
+            Some(sample) => sample.value = value,
+            None => self.samples.push(Sample { key, value }),
+        }
+    }
+
     /// Takes a value that may be negative: a drift.
     pub fn push_signed(&mut self, name: &'static str, owner: Owner, agg: Option<Agg>, value: f64) {
         // Beyond this lie only Flink's smallest and largest long.

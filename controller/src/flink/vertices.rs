@@ -24,17 +24,17 @@ const SETTLE_MS: i64 = 10_000;
 const CLOCK_SLACK: f64 = 1.05;
 const CLOCK_SLACK_MS: f64 = 2_000.0;
 
-/// Task metrics that are read with aggregation. Spelled as in `GET .../subtasks/metrics`.
-const TASK: [&str; 6] = [
-    "accumulateBusyTimeMs",
+/// Counters that are read with aggregation, so that they and the gauges beside them are of one moment.
+const COUNTERS: [&str; 5] =
+    ["accumulateBusyTimeMs", "accumulateIdleTimeMs", "accumulateBackPressuredTimeMs", "numRecordsIn", "numRecordsOut"];
+/// Averages, read where few jobs are: they lag by a minute and cost memory, so in a large fleet the counters must do.
+const AVERAGES: [&str; 5] = [
     "busyTimeMsPerSecond",
     "backPressuredTimeMsPerSecond",
     "numRecordsInPerSecond",
     "numRecordsOutPerSecond",
     "Shuffle.Netty.Input.Buffers.inPoolUsage",
 ];
-/// The same where many jobs are read: the averages lag by a minute and cost memory, so the counters must do.
-const TASK_THRIFTY: [&str; 1] = ["accumulateBusyTimeMs"];
 
 /// Counters of one vertex, if they are its own: see [`is_possible`].
 pub fn counters(
@@ -154,6 +154,7 @@ pub async fn subtasks(
         reader.note(format!("no metrics of the subtasks of {label}"));
         return Ok(());
     }
+    counters_of_one_moment(samples, graph, v, details, &answer, now);
     task_samples(samples, v, details, &answer, now);
     if !settled {
         if source {
@@ -219,9 +220,9 @@ async fn ask(
 ) -> Result<BTreeMap<String, Metric>, Skip> {
     let vertex = &graph.vertices[v];
     let base = format!("/vertices/{}/subtasks/metrics?agg=min,max,sum,avg&get=", vertex.id);
-    let task: &[&str] = if reader.cluster.thrifty { &TASK_THRIFTY } else { &TASK };
+    let averages: &[&str] = if reader.cluster.thrifty { &[] } else { &AVERAGES };
     let operators = memory.names.iter().flat_map(|n| &n.wanted).map(|(n, _)| n.as_str());
-    let all = task.iter().copied().chain(operators);
+    let all = COUNTERS.iter().chain(averages).copied().chain(operators);
     let mut out = BTreeMap::new();
     for list in names::chunks(all, reader.room(&base)) {
         let what = format!("metrics of {}", vertex.name);
@@ -229,6 +230,35 @@ async fn ask(
         out.extend(answer.into_iter().flatten().map(|m| (m.id.clone(), m)));
     }
     Ok(out)
+}
+
+/// The same counters as in `GET /jobs/:id`, but taken at the moment of the gauges in this answer: the lag of a source
+/// and the records it has sent belong together. Only where every subtask has reported.
+fn counters_of_one_moment(
+    samples: &mut Samples<'_>,
+    graph: &JobGraph,
+    v: usize,
+    details: &VertexDetails,
+    answer: &BTreeMap<String, Metric>,
+    now: Option<i64>,
+) {
+    let get = |name: &str| answer.get(name);
+    let sum = |name: &str| get(name).and_then(|m| m.sum.0);
+    let subtasks = details.parallelism.0.unwrap_or(1.0);
+    let reported = get(COUNTERS[1]).and_then(|m| Some(m.sum.0? / m.avg.0.filter(|a| *a > 0.0)?));
+    let clock = COUNTERS[..3].iter().map(|c| sum(c)).sum::<Option<f64>>();
+    let own = clock.is_some_and(|clock| is_possible(clock, details.start_time.instant(), now, subtasks));
+    if !own || reported.is_none_or(|r| (r - subtasks).abs() > 0.01) {
+        return;
+    }
+    let series = [name::BUSY_TOTAL, name::IDLE_TOTAL, name::BACKPRESSURED_TOTAL, name::RECORDS_IN, name::RECORDS_OUT];
+    for (counter, series) in COUNTERS.iter().zip(series) {
+        let told = (series != name::RECORDS_IN || !graph.is_source(v))
+            && (series != name::RECORDS_OUT || graph.outputs(v).next().is_some());
+        if told {
+            samples.replace(series, Owner::Vertex(v), Some(Agg::Sum), sum(counter));
+        }
+    }
 }
 
 fn task_samples(
@@ -239,22 +269,22 @@ fn task_samples(
     now: Option<i64>,
 ) {
     let mut put = |name, agg, value| samples.push(name, Owner::Vertex(v), Some(agg), value);
-    if let Some(m) = answer.get(TASK[0]) {
+    if let Some(m) = answer.get(COUNTERS[0]) {
         let own = |t: &f64| is_possible(*t, details.start_time.instant(), now, 1.0);
         put(name::BUSY_TOTAL, Agg::Max, m.max.0.filter(own));
         put(name::BUSY_TOTAL, Agg::Min, m.min.0.filter(own));
-        // The mean of the same answer: the sums come from another, taken at another moment.
+        // The mean of the same answer: the sums may come from another, taken at another moment.
         put(name::BUSY_TOTAL, Agg::Avg, m.avg.0.filter(own));
     }
-    if let Some(m) = answer.get(TASK[1]) {
+    if let Some(m) = answer.get(AVERAGES[0]) {
         put(name::BUSY_RATE, Agg::Avg, m.avg.0);
         put(name::BUSY_RATE, Agg::Max, m.max.0);
     }
     let rest = [
-        (TASK[2], name::BACKPRESSURED_RATE, Agg::Avg),
-        (TASK[3], name::RECORDS_IN_RATE, Agg::Sum),
-        (TASK[4], name::RECORDS_OUT_RATE, Agg::Sum),
-        (TASK[5], name::IN_POOL_USAGE, Agg::Avg),
+        (AVERAGES[1], name::BACKPRESSURED_RATE, Agg::Avg),
+        (AVERAGES[2], name::RECORDS_IN_RATE, Agg::Sum),
+        (AVERAGES[3], name::RECORDS_OUT_RATE, Agg::Sum),
+        (AVERAGES[4], name::IN_POOL_USAGE, Agg::Avg),
     ];
     for (flink, name, agg) in rest {
         put(name, agg, answer.get(flink).and_then(|m| if agg == Agg::Sum { m.sum.0 } else { m.avg.0 }));

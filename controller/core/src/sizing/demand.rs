@@ -22,6 +22,10 @@ const FALLING: f64 = -0.05;
 const FREE: f64 = 0.1;
 /// Brokers' offsets need this long a look: their slope is coarse.
 const OFFSETS_NEED: Millis = Millis::secs(60);
+/// A held source's lag counts as standing still after this many seconds.
+const FLAT_NEEDS: f64 = 15.0;
+/// A slope that is still noise after so many slices will not become clear by waiting.
+const PATIENT: usize = 8;
 /// Less lag than this is no backlog, whatever its slope: a fetch and a network buffer are about as old.
 pub const CURRENT: f64 = 2.0;
 
@@ -189,9 +193,10 @@ fn draining_reason(case: &SourceCase, lag: f64, slope: f64) -> Reason {
 
 fn by_event_time(case: &SourceCase, stretch: &[Slice], consumed: f64, (line, worst): (Line, f64)) -> SourceView {
     let held = over(stretch, |s| s.backpressured).unwrap_or(0.0);
-    // A lag that wobbles by less than a second over the stretch stands still, however wild its slope looks.
+    // A lag that wobbles by less than a second over the stretch stands still, however wild its slope looks; of a
+    // source that is held back, only a stretch of some length says so.
     let span: f64 = stretch.iter().map(|s| s.secs).sum();
-    let flat = (line.slope * span).abs() < 1.0;
+    let flat = (line.slope * span).abs() < 1.0 && (held < FREE || span >= FLAT_NEEDS);
     let slope = if flat { 0.0 } else { line.slope };
     let mut view = SourceView {
         lag: Some(worst),
@@ -206,6 +211,13 @@ fn by_event_time(case: &SourceCase, stretch: &[Slice], consumed: f64, (line, wor
     }
     let within = worst <= case.policy.scaling.window.as_secs();
     let trusted = flat || line.is_significant();
+    let young = span < case.policy.scaling.window.as_secs() / 2.0 && stretch.len() < PATIENT;
+    if !trusted && young {
+        // One or two readings more tell what arrives; what is consumed would be too small, and a cooldown would follow.
+        let have = stretch.len() as u32 + 1;
+        view.why.push(Reason::TooFewSamples { have, need: have + 1 });
+        return view;
+    }
     if slope < STEEP && trusted && (within || flat) {
         view.demand = Some((consumed / (1.0 - slope.max(0.0)), true));
     } else {

@@ -318,9 +318,18 @@ pub(crate) fn say(
     put(state, decision)
 }
 
+/// While there are too few samples since a change of load, what stood before stands for so long: two readings are not
+/// news, and a recommendation is not lost because the load has just moved.
+const STANDS: Millis = Millis::secs(60);
+
 /// Makes it the standing decision; it is recorded once, until it says something else.
 pub(crate) fn put(state: &mut State, mut decision: Decision) -> Vec<Effect> {
     let standing = state.jobs.get(&decision.job).and_then(|j| j.view.standing.as_ref());
+    let waits = matches!(decision.reasons.first(), Some(Reason::TooFewSamples { .. })) && decision.rescale.is_empty();
+    let holds = |s: &Decision| decision.at.since(s.at) <= STANDS && !s.gates.contains(&Gate::WarmUp);
+    if waits && standing.is_some_and(|s| s.policy == decision.policy && holds(s)) {
+        return Vec::new();
+    }
     let id = standing.filter(|s| says_the_same(s, &decision)).map(|s| s.id);
     decision.id = id.unwrap_or_else(|| state.number());
     if let Some(job) = state.jobs.get_mut(&decision.job) {

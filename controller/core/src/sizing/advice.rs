@@ -248,7 +248,7 @@ impl<'a> Work<'a> {
         let graph = self.case.graph;
         let on_demand = self.case.slots.is_some_and(|s| s.on_demand);
         let hint = self.hint(v);
-        obstacles::hot_subtask(graph, v, &self.slices[v])
+        obstacles::hot_subtask(graph, v, &self.slices[v], self.case.policy.scaling.scale_up_at)
             .or_else(|| {
                 let busy = self.measured[v].is_some_and(|m| m.busy > self.case.policy.scaling.scale_up_at);
                 busy.then(|| obstacles::slow_sink(graph, v, &self.slices[v], &self.index, self.case.memory))?

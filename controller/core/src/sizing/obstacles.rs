@@ -28,11 +28,13 @@ pub const LOOP_WITHIN: Millis = Millis::minutes(5);
 const DEPENDENCY_WITHIN: Millis = Millis::minutes(10);
 
 /// One subtask carries the load: judged over the newest stretch of its own load.
-pub fn hot_subtask(graph: &JobGraph, v: usize, slices: &Slices) -> Option<Reason> {
+///
+/// From the level on at which it would be scaled for: the busiest subtask is what makes a vertex overloaded.
+pub fn hot_subtask(graph: &JobGraph, v: usize, slices: &Slices, scale_up_at: f64) -> Option<Reason> {
     let p = f64::from(graph.vertices[v].parallelism.0);
     let stretch = slices.stretch(|s| s.hottest);
     let (hottest, mean) = (over(stretch, |s| s.hottest)?, over(stretch, |s| s.busy)?);
-    if p < 2.0 || hottest < SATURATED {
+    if p < 2.0 || hottest < scale_up_at.min(SATURATED) {
         return None;
     }
     let others = ((mean * p - hottest) / (p - 1.0)).max(0.0);

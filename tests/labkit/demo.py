@@ -41,7 +41,7 @@ scaling:
   catchUp: 60s
   scaleDown: { after: 40s, minSaving: 20% }
   cooldown: { up: 15s, down: 30s }
-limits: { perJob: { count: 100, per: 1h } }
+limits: { perJob: { count: 100, per: 1h }, perFleet: { count: 100, per: 10m } }
 """
 
 HEADER = """

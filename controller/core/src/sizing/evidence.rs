@@ -107,11 +107,13 @@ impl<'a> Counters<'a> {
         }
     }
 
+    /// Whether a counter of some or all subtasks began anew. Busy time alone does not tell: Flink counts it as what is
+    /// left of the running time after idle and backpressured time, which it takes at other moments, so the total of a
+    /// vertex that is hardly busy, or held back, falls by some milliseconds again and again.
     fn fell(&self, from: Timestamp, to: Timestamp) -> bool {
-        [self.records_in, self.records_out, self.busy, self.idle, self.backpressured, self.hottest]
-            .into_iter()
-            .flatten()
-            .any(|w| rise(w, from, to).is_some_and(|d| d < 0.0))
+        let counted = [self.records_in, self.records_out, self.idle, self.backpressured];
+        let fell = counted.into_iter().flatten().any(|w| rise(w, from, to).is_some_and(|d| d < 0.0));
+        fell || self.clock(1.0, from, to).is_some_and(|secs| secs < 0.0)
     }
 
     /// Seconds between two readings by the vertex's own clock; `None` without one.

@@ -1,0 +1,34 @@
+//! One test for each thing that a real Flink was seen to do, and that was taken for something else.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+use common::*;
+use weirkeeper_core::job::Ship;
+use weirkeeper_core::policy::ScaleDown;
+use weirkeeper_core::units::Millis;
+
+/// A sink that is busy for 45 ms in 15 s of four subtasks, and whose total of busy time wobbles by 100 ms, as the
+/// difference that Flink makes of it does.
+fn wobble(rig: &mut Rig, until: i64) {
+    let mut by = 100.0;
+    while rig.at < until * 1_000 {
+        let sink = &mut rig.parts[2].totals;
+        (sink[2], sink[3]) = (sink[2] + by, sink[3] - by);
+        by = -by;
+        rig.tick();
+    }
+}
+
+#[test]
+fn a_busy_total_that_falls_by_a_hair_is_no_restart() {
+    let parts = vec![part("src", 1, 100_000.0), part("work", 4, 500.0), part("sink", 4, 100_000.0)];
+    let mut rig = Rig::new(parts, 1_500.0);
+    rig.config.dry_run = true;
+    rig.ships = vec![Ship::Hash, Ship::Forward];
+    rig.policy().scaling.scale_down = ScaleDown { after: Millis::minutes(1), min_saving: 0.2 };
+    wobble(&mut rig, 300);
+    rig.arriving = 300.0;
+    wobble(&mut rig, 600);
+    // 300 of 2000 records/s; 1.5 times the 375 per subtask that were seen is proven; half at a step.
+    assert_eq!(rig.wanted().get("work"), Some(&2), "{:?}", rig.standing());
+}

@@ -8,6 +8,7 @@ mod measure;
 mod parts;
 #[allow(dead_code, reason = "not every area uses everything")]
 mod program;
+mod purity;
 #[allow(dead_code, reason = "a harness; not every scenario uses everything")]
 mod real;
 mod reference;
@@ -18,7 +19,8 @@ use libtest_mimic::{Arguments, Trial};
 
 /// The areas. A new one is a module and a line here.
 fn trials() -> Vec<Trial> {
-    let areas = [real::trials(), cli::trials(), measure::trials(), parts::trials(), reference::trials()];
+    let areas =
+        [real::trials(), cli::trials(), measure::trials(), parts::trials(), purity::trials(), reference::trials()];
     areas.into_iter().flatten().collect()
 }
 

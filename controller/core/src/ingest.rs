@@ -130,6 +130,7 @@ fn attempt(job: &mut JobState, at: Timestamp, observation: &Observation) -> f64 
             run.restarts = run.restarts.saturating_add(restarts as u32);
         }
     }
+    unplanned(job, restarts > 0.0, at, observation);
     if observation.running_since.is_some() && observation.running_since != job.view.attempt_since {
         job.view.attempt_since = observation.running_since;
         job.view.settle.clear();
@@ -141,6 +142,22 @@ fn attempt(job: &mut JobState, at: Timestamp, observation: &Observation) -> f64 
     let failed = observation.failure.as_ref().is_some_and(|f| at.since(f.at) <= STORM_WITHIN);
     let ended = was_running && observation.status == JobStatus::Ended && failed;
     restarts + f64::from(u8::from(ended))
+}
+
+/// Measures what a failure costs: from when all tasks were last seen to run until they run again, and the replay since
+/// the last checkpoint before it.
+fn unplanned(job: &mut JobState, failed: bool, at: Timestamp, observation: &Observation) {
+    let checkpoint = job.view.last.as_ref().and_then(|l| l.checkpoints.as_ref()?.last_completed);
+    if let Some(ran) = job.view.ran_at.filter(|_| failed && job.view.failed_at.is_none()) {
+        job.view.failed_at = Some((ran, checkpoint.map_or(Millis(0), |c| ran.since(c))));
+    }
+    let Some(since) = observation.running_since else { return };
+    if let Some((ran, replay)) = job.view.failed_at.take_if(|f| since > f.0) {
+        let took = since.since(ran) + replay;
+        let before = job.memory.unplanned.unwrap_or(took);
+        job.memory.unplanned = Some(Millis(u64::midpoint(before.0, took.0)));
+    }
+    job.view.ran_at = Some(at);
 }
 
 /// New restarts since the last observation, rescales left out. `numRestarts` counts both; 2.x tells rescales apart,

@@ -5,7 +5,7 @@ use crate::observation::Observation;
 use crate::sizing::VertexView;
 use crate::sizing::burst::WorkLog;
 use crate::sizing::worth::Peaks;
-use crate::units::Timestamp;
+use crate::units::{Millis, Timestamp};
 use crate::windows::Windows;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -63,6 +63,10 @@ pub struct JobView {
     pub flowing_since: Option<Timestamp>,
     /// When it restarted, rescales left out, and how often at once.
     pub restarts: VecDeque<(Timestamp, f64)>,
+    /// When all tasks were last seen to run.
+    pub ran_at: Option<Timestamp>,
+    /// A failure that is not over: when all tasks were last seen to run, and how old the last checkpoint was then.
+    pub failed_at: Option<(Timestamp, Millis)>,
     /// Last seen restarts and rescales.
     pub counters: Option<(f64, Option<f64>)>,
     /// By vertex id.

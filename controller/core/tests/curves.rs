@@ -191,3 +191,21 @@ fn a_change_of_the_graph_is_seen_by_names_edges_and_key_groups_only() {
         assert_ne!(graph.fingerprint(), other.fingerprint());
     }
 }
+
+#[test]
+fn what_an_unplanned_restart_takes_is_measured() {
+    let mut rig = Rig::simple(2, 600.0);
+    let restarts = weirkeeper_core::series::SeriesKey::job(weirkeeper_core::series::name::NUM_RESTARTS);
+    rig.extra.insert(weirkeeper_core::series::SeriesKey::job(weirkeeper_core::series::name::NUM_RESCALES), 0.0);
+    rig.extra.insert(restarts.clone(), 0.0);
+    rig.run_until(600);
+    let unplanned = |rig: &Rig| rig.state.jobs[&key()].memory.unplanned;
+    assert_eq!(unplanned(&rig), None);
+    // The last checkpoint is 100 s old when it fails; it runs again 40 s after it was last seen to run.
+    rig.completes_checkpoints = false;
+    rig.run_until(705);
+    rig.restart(40_000);
+    rig.extra.insert(restarts, 1.0);
+    rig.run_until(900);
+    assert_eq!(unplanned(&rig), Some(Millis::secs(40 + 105)));
+}

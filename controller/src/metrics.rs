@@ -41,6 +41,17 @@ pub struct ClusterLabels {
     pub cluster: String,
 }
 
+/// Labels of `weirkeeper_budget_left`.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct BudgetLabels {
+    /// The cluster.
+    pub cluster: String,
+    /// The job.
+    pub job: String,
+    /// The span, in seconds.
+    pub per: u64,
+}
+
 /// A label that says which state jobs are in.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct StateLabels {
@@ -72,6 +83,8 @@ pub struct Metrics {
     pub requests: Family<ClusterLabels, Counter>,
     /// Jobs now.
     pub jobs: Family<StateLabels, Gauge>,
+    /// What is left of the jobs' own budgets.
+    pub budget_left: Family<BudgetLabels, Gauge>,
     /// Time of one `step`.
     pub step: Histogram,
     /// Time of one durable write.
@@ -98,6 +111,7 @@ impl Default for Metrics {
             scrape_failures: Family::default(),
             requests: Family::default(),
             jobs: Family::default(),
+            budget_left: Family::default(),
             // 1 us to 0.26 s by four.
             step: Histogram::new(exponential_buckets(0.000_001, 4.0, 10)),
             // 0.1 ms (memory) to 3 s (a disk in trouble) by doubling.
@@ -121,6 +135,7 @@ impl Metrics {
         r.register("scrape_failures", "Reads of a cluster that failed", self.scrape_failures.clone());
         r.register("rest_requests", "Calls to Flink's REST API", self.requests.clone());
         r.register("jobs", "Jobs by state", self.jobs.clone());
+        r.register("budget_left", "Rescales left of a job's own budgets", self.budget_left.clone());
         r.register("step_seconds", "Time of one decision step", self.step.clone());
         r.register("store_write_seconds", "Time of one durable write", self.store_write.clone());
         r.register("store_failures", "Durable writes that failed", self.store_failures.clone());
@@ -136,5 +151,39 @@ impl Metrics {
         // Writing to a String does not fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_others_cannot_break_a_line() {
+        let metrics = Metrics::default();
+        let labels = BudgetLabels { cluster: "c".into(), job: "a\"b\nc\\d \u{1f600}".into(), per: 3600 };
+        metrics.budget_left.get_or_create(&labels).set(2);
+        let text = metrics.encode();
+        let line = text.lines().find(|l| l.starts_with("weirkeeper_budget_left{")).unwrap();
+        assert_eq!(line, "weirkeeper_budget_left{cluster=\"c\",job=\"a\\\"b\\nc\\\\d \u{1f600}\",per=\"3600\"} 2");
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_operations_page() {
+        let metrics = Metrics::default();
+        metrics.gates.get_or_create(&GateLabels { gate: "budget".into() }).inc();
+        let text = metrics.encode();
+        let page = include_str!("../../docs/operations.md");
+        let kinds = text.lines().filter_map(|l| l.strip_prefix("# TYPE "));
+        let names: Vec<_> = kinds
+            .filter_map(|l| l.split_once(' '))
+            .map(|(name, kind)| match kind {
+                "counter" => format!("{name}_total"),
+                "info" => format!("{name}_info"),
+                _ => name.to_owned(),
+            })
+            .collect();
+        assert!(names.len() >= 5, "{text}");
+        names.iter().for_each(|name| assert!(page.contains(name.as_str()), "{name} is not in docs/operations.md"));
     }
 }

@@ -25,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("cli::check_and_test_have_their_exit_codes", check_and_test),
         Trial::test("cli::t49_a_folder_without_policies_is_refused", empty_folder),
         Trial::test("cli::policies_are_read_again_and_the_last_good_set_stays", hot_reload),
+        Trial::test("cli::t43_the_kill_switch_stops_a_policy_in_mode_auto_until_it_is_gone", kill_switch),
         Trial::test("cli::schemas_and_completions_are_printed", schemas),
     ]
 }
@@ -349,5 +350,32 @@ fn schemas() -> Result<(), Failed> {
         let ended = program::run(["completions", shell])?;
         assert!(ended.code == Some(0) && ended.stdout.contains("recommend"), "{shell}");
     }
+    Ok(())
+}
+
+/// A job that is asked for more than it can do, and a policy that may act within seconds.
+const AUTO: &str = "apiVersion: weirkeeper.dev/v1\nkind: Policy\nmetadata: { name: auto }\nmatch: { jobs: [job-0000] }\n\
+                    mode: auto\nscaling: { window: 10s, warmUp: 1s, maxParallelism: 8 }\n";
+
+fn kill_switch() -> Result<(), Failed> {
+    let cluster = StandIn::start(Fleet::new(1, 3, now() - 3_600_000).with_load(500.0, 0.97))?;
+    let dir = tempfile::tempdir()?;
+    std::fs::write(dir.path().join("p.yaml"), AUTO)?;
+    let policies = dir.path().to_string_lossy().into_owned();
+    let mut session = Session::start_with(&[cluster.url()], &["--policies", &policies])?;
+    let switch = session.dir.path().join("state.pause");
+    std::fs::write(&switch, "")?;
+    session.running.until("the switch", |r| r.stderr().contains("the kill switch is on").then_some(()))?;
+    session.running.until("a refusal", |r| r.stderr().contains("paused").then_some(()))?;
+    let before = cluster.changes();
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert_eq!(cluster.changes(), before, "nothing is sent while it is on\n{}", session.running.stderr());
+    std::fs::remove_file(&switch)?;
+    session.running.until("a rescale", |_| cluster.changes().iter().any(|c| c.starts_with("PUT")).then_some(()))?;
+    let actions = session.client(&["actions"])?;
+    assert!(actions.stdout.contains("run-") && actions.stdout.contains("job-0000"), "{actions:?}");
+    let id = actions.stdout.split_whitespace().find(|w| w.starts_with("run-")).context("no id")?;
+    let shown = session.client(&["explain", id])?;
+    assert!(shown.code == Some(0) && shown.stdout.contains("job-0000"), "{shown:?}");
     Ok(())
 }

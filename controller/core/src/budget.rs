@@ -8,6 +8,9 @@ use crate::sizing::Direction;
 use crate::state::State;
 use crate::units::{Millis, Timestamp};
 
+/// What a job's own budget is called.
+pub const OWN_BUDGET: &str = "this job";
+
 /// A budget as it stands, for those who ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
@@ -35,7 +38,7 @@ pub fn standing(state: &State, job: &JobKey, limits: &Limits, at: Timestamp) -> 
     let used = |memory: &JobMemory, per: Millis| counted(memory, at.minus(per)).count() as u32;
     let of_job = limits.per_job.iter().map(|l| {
         let count = if l.per == Millis(0) { 0 } else { l.count };
-        Standing { whose: "this job", used: used(memory, l.per), count, per: l.per }
+        Standing { whose: OWN_BUDGET, used: used(memory, l.per), count, per: l.per }
     });
     let fleet = &limits.per_fleet;
     let all = state.jobs.values().map(|s| used(&s.memory, fleet.per)).sum();
@@ -82,7 +85,7 @@ fn per_job(memory: &JobMemory, limit: &JobLimit, direction: Direction, at: Times
     let used = counted(memory, since).count() as u32;
     let downs = counted(memory, since).filter(|d| d.kind == Kind::Down).count() as u32;
     let (allowed, whose) = match direction {
-        Direction::Up => (limit.count, "this job"),
+        Direction::Up => (limit.count, OWN_BUDGET),
         Direction::Down => {
             (limit.count.saturating_sub(limit.reserve_up), "this job, what is kept for scaling up left out")
         }

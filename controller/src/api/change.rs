@@ -5,6 +5,7 @@ use super::shapes::{ActionShape, AnswerShape, PauseShape};
 use super::{Api, ApiError, actions};
 use crate::run::narrate::one_line;
 use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Serialize;
@@ -20,12 +21,21 @@ pub struct Done {
     done: bool,
 }
 
+/// A body, or what is wrong with it.
+type Body<T> = Result<Json<T>, JsonRejection>;
+
+fn given<T>(body: Body<T>) -> Result<T, ApiError> {
+    let Json(body) = body.map_err(|e| ApiError(StatusCode::BAD_REQUEST, one_line(&e.body_text())))?;
+    Ok(body)
+}
+
 /// Have it done.
 pub async fn approve(
     State(api): State<Api>,
     Path(id): Path<String>,
-    Json(body): Json<AnswerShape>,
+    body: Body<AnswerShape>,
 ) -> Result<Json<ActionShape>, ApiError> {
+    let body = given(body)?;
     let Some(plan_hash) = body.plan_hash else {
         return Err(ApiError(StatusCode::BAD_REQUEST, "planHash is missing: say which plan is approved".into()));
     };
@@ -43,8 +53,9 @@ pub async fn approve(
 pub async fn reject(
     State(api): State<Api>,
     Path(id): Path<String>,
-    Json(body): Json<AnswerShape>,
+    body: Body<AnswerShape>,
 ) -> Result<Json<ActionShape>, ApiError> {
+    let body = given(body)?;
     waiting(&api, &id).await?;
     let run = actions::parse_id(&id)?;
     let _done = tell(&api, Control::Reject { run, by: text("by", body.by)? }).await?;
@@ -60,14 +71,16 @@ async fn waiting(api: &Api, id: &str) -> Result<ActionShape, ApiError> {
 }
 
 /// Stop acting.
-pub async fn pause(State(api): State<Api>, Json(body): Json<PauseShape>) -> Result<Json<Done>, ApiError> {
+pub async fn pause(State(api): State<Api>, body: Body<PauseShape>) -> Result<Json<Done>, ApiError> {
+    let body = given(body)?;
     let reason = text("reason", body.reason.unwrap_or_default())?;
     let (only, until) = (scope(body.only)?, time(body.until)?);
     tell(&api, Control::Pause { job: body.job, only, until, reason, by: text("by", body.by)? }).await
 }
 
 /// Act again.
-pub async fn resume(State(api): State<Api>, Json(body): Json<PauseShape>) -> Result<Json<Done>, ApiError> {
+pub async fn resume(State(api): State<Api>, body: Body<PauseShape>) -> Result<Json<Done>, ApiError> {
+    let body = given(body)?;
     if body.until.is_some() {
         return Err(ApiError(StatusCode::BAD_REQUEST, "resume has no `until`".into()));
     }

@@ -2,9 +2,9 @@
 
 use super::{Api, ApiCluster};
 use crate::api::jobs;
-use crate::api::shapes::rfc3339;
+use crate::api::shapes::{JobShape, rfc3339};
 use crate::clock;
-use crate::metrics::{ClusterLabels, StateLabels};
+use crate::metrics::{BudgetLabels, ClusterLabels, Metrics, StateLabels};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use weirkeeper_core::budget::OWN_BUDGET;
 
 /// The loop answers within microseconds; if it cannot in this time it hangs, and a restart is the cure.
 const ALIVE_WITHIN: Duration = Duration::from_secs(10);
@@ -65,12 +66,10 @@ fn freshness(cluster: &ApiCluster, interval: Duration) -> ReadyCluster {
 
 /// Weirkeeper's own figures.
 pub async fn metrics(State(api): State<Api>) -> Response {
-    let states = api.inbox.ask(|glance| jobs::all(glance).into_iter().map(|j| j.state).collect::<Vec<_>>()).await;
-    for state in ["running", "restarting", "ended", "unread", "skipped"] {
-        let count = states.as_ref().map_or(0, |all| all.iter().filter(|s| *s == state).count());
-        let labels = StateLabels { state: state.to_owned() };
-        api.metrics.jobs.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
+    // A loop that has ended has no jobs to tell of; the other figures stand.
+    let jobs = api.inbox.ask(jobs::all).await.unwrap_or_default();
+    count_states(&api.metrics, &jobs);
+    tell_budgets(&api.metrics, &jobs);
     for cluster in &api.clusters {
         let labels = ClusterLabels { cluster: cluster.name.to_string() };
         let counter = api.metrics.requests.get_or_create_owned(&labels);
@@ -78,4 +77,24 @@ pub async fn metrics(State(api): State<Api>) -> Response {
     }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], api.metrics.encode()).into_response()
+}
+
+fn count_states(metrics: &Metrics, jobs: &[JobShape]) {
+    for state in ["running", "restarting", "ended", "unread", "skipped"] {
+        let count = jobs.iter().filter(|j| j.state == state).count();
+        let labels = StateLabels { state: state.to_owned() };
+        metrics.jobs.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+}
+
+/// Anew each time, so that a job that is gone leaves no line behind.
+fn tell_budgets(metrics: &Metrics, jobs: &[JobShape]) {
+    metrics.budget_left.clear();
+    for (job, budget) in jobs.iter().flat_map(|j| j.budgets.iter().map(move |b| (j, b))) {
+        if budget.whose == OWN_BUDGET {
+            let labels =
+                BudgetLabels { cluster: job.cluster.clone(), job: job.name.clone(), per: budget.per_ms / 1000 };
+            metrics.budget_left.get_or_create(&labels).set(i64::from(budget.count.saturating_sub(budget.used)));
+        }
+    }
 }

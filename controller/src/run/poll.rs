@@ -33,13 +33,14 @@ impl SharedHealth {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn update(&self, result: &Result<(), String>) {
+    /// A read has ended.
+    pub fn update(&self, result: &Result<(), String>, at: Timestamp) {
         let mut health = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         health.reads += 1;
         health.failure = result.as_ref().err().cloned();
         health.failed_in_a_row = if result.is_ok() { 0 } else { health.failed_in_a_row + 1 };
         if result.is_ok() {
-            health.read_at = Some(crate::clock::now());
+            health.read_at = Some(at);
         }
     }
 }
@@ -90,7 +91,7 @@ impl Poller {
             self.metrics.scrape_failures.get_or_create(&labels).inc();
         }
         self.say_once(&result);
-        self.health.update(&result);
+        self.health.update(&result, crate::clock::now());
     }
 
     /// Passes events on as they come up: one job whose calls hang does not hold back the others. The unbounded

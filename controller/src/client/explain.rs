@@ -62,7 +62,7 @@ fn job_text(job: &JobShape) -> String {
         parts.push(show::indent(&show::vertices(job)));
     }
     parts.push(match &job.standing {
-        Some(standing) => format!("now, since {}: {}", standing.at, show::decision(standing)),
+        Some(standing) => format!("now, at {}: {}", standing.at, show::decision(standing)),
         None => "now: nothing decided yet".to_owned(),
     });
     parts.extend(budgets_text(&job.budgets));

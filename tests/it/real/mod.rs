@@ -20,6 +20,7 @@ mod crash;
 mod hotkey;
 mod http;
 mod job;
+mod measure;
 mod proxy;
 mod recommend;
 mod restart;
@@ -57,5 +58,9 @@ pub fn trials() -> Vec<Trial> {
         scenario("taskmanager", FLINK_1, taskmanager::lost),
         scenario("hot-key", FLINK_2, hotkey::told_not_scaled),
         scenario("recommend", FLINK_2, recommend::same_but_nothing_moves),
+        // Commands rather than tests: `-- --ignored real::measure`.
+        scenario("measure-2s", FLINK_2, measure::short_2s).with_ignored_flag(true),
+        scenario("measure-5s", FLINK_2, measure::short_5s).with_ignored_flag(true),
+        scenario("measure-defaults", FLINK_2, measure::defaults).with_ignored_flag(true),
     ]
 }

@@ -22,7 +22,7 @@ pub fn short_of(stage: &Stage) -> Result<()> {
     pause(15);
     let flood_at = job.load(FLOOD)?;
     job.until_width("all slots to be used", |p| p == ALL)?;
-    stage.seconds("to all slots used", flood_at, watch.reached(flood_at, |p| p == ALL).unwrap_or(0));
+    stage.seconds("to all slots used", flood_at, watch.until_reached(flood_at, |p| p == ALL)?);
     let told = shortage(&keeper, &job, flood_at)?;
     pause(30);
     within_the_slots(stage, &job)?;

@@ -30,7 +30,7 @@ pub fn up_and_down(stage: &Stage) -> Result<()> {
     let wide = job.width()?.unwrap_or(wide);
     ensure!((4..=5).contains(&wide), "{wide} is not the right parallelism for {FOUR} records/s");
     stage.seconds("4x: to the request", up_at, ups.first().map_or(0, |r| r.at_ms));
-    stage.seconds("4x: to running", up_at, watch.reached(up_at, |p| p >= 4).unwrap_or(0));
+    stage.seconds("4x: to running", up_at, watch.until_reached(up_at, |p| p >= 4)?);
     stage.seconds("4x: to lag gone", up_at, gone_at);
     stage.timeline.figure("4x: requests", ups.len().to_string());
     stage.timeline.figure("4x: size", wide.to_string());
@@ -39,7 +39,7 @@ pub fn up_and_down(stage: &Stage) -> Result<()> {
     job.until_width("parallelism 1 for the first load again", |p| p == 1)?;
     let downs = stage.proxy.rescales().len() - ups.len();
     ensure!(downs <= 2, "{downs} requests for one step down");
-    stage.seconds("1x: to running", down_at, watch.reached(down_at, |p| p == 1).unwrap_or(0));
+    stage.seconds("1x: to running", down_at, watch.until_reached(down_at, |p| p == 1)?);
     stage.timeline.figure("1x: requests", downs.to_string());
     stage.timeline.figure("widths", format!("{:?}", watch.widths()));
     let wanted: Vec<_> = keeper.decisions(job.name())?.iter().filter_map(|d| d.wanted(ENRICH)).collect();

@@ -2,6 +2,8 @@
 
 use super::job::{Books, Job, Running};
 use super::timeline::{Timeline, now_ms};
+use super::wait::eventually;
+use anyhow::Result;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -55,6 +57,11 @@ impl Watch {
     pub fn reached(&self, from_ms: u64, fits: impl Fn(u64) -> bool) -> Option<u64> {
         let good = |l: &&Look| l.at_ms >= from_ms && l.running.is_whole() && width(&l.running).is_some_and(&fits);
         self.looks().iter().find(good).map(|l| l.at_ms)
+    }
+
+    /// The same, once it has been seen: the watcher looks a little later than whoever asked Flink.
+    pub fn until_reached(&self, from_ms: u64, fits: impl Fn(u64) -> bool) -> Result<u64> {
+        eventually("the watcher to see it", || Ok(self.reached(from_ms, &fits)))
     }
 
     /// The widths at which `enrich` ran whole, repeats left out.

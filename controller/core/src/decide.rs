@@ -33,6 +33,7 @@ pub(crate) fn decide(config: &Config, state: &mut State, key: &JobKey, at: Times
         } else {
             Vec::new()
         };
+        let reasons = reasons.into_iter().chain(by_hand(state, key, policy, at)).collect();
         return hold(state, key, &policy.name, at, reasons, gates);
     }
     let advice = advise(config, state, key, policy, &observation, at);
@@ -43,10 +44,16 @@ pub(crate) fn decide(config: &Config, state: &mut State, key: &JobKey, at: Times
     let Some(direction) = advice.direction else {
         let gates = [(advice.stale, Gate::Stale), (advice.short, Gate::NoCapacity)];
         let gates = gates.into_iter().filter(|g| g.0).map(|g| g.1).collect();
-        return hold(state, key, &policy.name, at, advice.reasons, gates);
+        let reasons = advice.reasons.into_iter().chain(by_hand(state, key, policy, at)).collect();
+        return hold(state, key, &policy.name, at, reasons, gates);
     };
     let wanted = Wanted { at, job: key, policy, observation: &observation, advice: &advice, direction };
     wants(config, state, &wanted)
+}
+
+/// What is to be told of a person's rescale also where nothing else is wanted.
+fn by_hand(state: &State, key: &JobKey, policy: &Policy, at: Timestamp) -> Option<Reason> {
+    gates::changed_by_hand(&state.jobs.get(key)?.memory, policy, at)
 }
 
 /// A job that cannot be judged at all.

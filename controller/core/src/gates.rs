@@ -187,12 +187,17 @@ fn least_rest(memory: &JobMemory, observation: &Observation) -> Millis {
 
 /// After a person's rescale only a broken objective scales up, and nothing scales down, for cooldown.down.
 fn by_hand(memory: &JobMemory, wanted: &Wanted) -> Option<Held> {
-    let change = memory.by_hand.as_ref()?;
-    let hold_until = change.at.plus(wanted.policy.scaling.cooldown.down);
     let broken = wanted.advice.objective_broken && wanted.direction == Direction::Up;
+    let reason = changed_by_hand(memory, wanted.policy, wanted.at)?;
+    (!broken).then_some((Gate::Cooldown, reason))
+}
+
+/// A person's rescale, while it is held: said from the moment it is seen, whatever is wanted.
+pub(crate) fn changed_by_hand(memory: &JobMemory, policy: &Policy, at: Timestamp) -> Option<Reason> {
+    let change = memory.by_hand.as_ref()?;
+    let hold_until = change.at.plus(policy.scaling.cooldown.down);
     let (vertex, from, to) = (change.vertex.clone(), change.from, change.to);
-    let reason = Reason::ChangedByHand { vertex, from, to, hold_until };
-    (wanted.at < hold_until && !broken).then_some((Gate::Cooldown, reason))
+    (at < hold_until).then_some(Reason::ChangedByHand { vertex, from, to, hold_until })
 }
 
 /// What was asked for last is not there yet: no more is asked for.

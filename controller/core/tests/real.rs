@@ -4,8 +4,9 @@
 mod common;
 use common::*;
 use weirkeeper_core::job::Ship;
+use weirkeeper_core::observation::Bounds;
 use weirkeeper_core::policy::ScaleDown;
-use weirkeeper_core::units::Millis;
+use weirkeeper_core::units::{Millis, Parallelism};
 
 /// A sink that is busy for 45 ms in 15 s of four subtasks, and whose total of busy time wobbles by 100 ms, as the
 /// difference that Flink makes of it does.
@@ -31,4 +32,21 @@ fn a_busy_total_that_falls_by_a_hair_is_no_restart() {
     wobble(&mut rig, 600);
     // 300 of 2000 records/s; 1.5 times the 375 per subtask that were seen is proven; half at a step.
     assert_eq!(rig.wanted().get("work"), Some(&2), "{:?}", rig.standing());
+}
+
+#[test]
+fn a_change_by_hand_is_told_while_it_holds_also_where_nothing_is_wanted() {
+    let mut rig = Rig::simple(2, 600.0);
+    let asked = |p| ["src", "work"].map(|v| (v.into(), Bounds { lower: Parallelism(1), upper: Parallelism(p) }));
+    rig.observation.requirements = Some(asked(2).into_iter().collect());
+    rig.run_until(300);
+    assert!(!rig.says("changed-by-hand"), "{:?}", rig.standing());
+    rig.apply(&asked(3).into_iter().collect());
+    rig.run_until(315);
+    assert!(rig.says("changed-by-hand"), "while it warms up: {:?}", rig.standing());
+    rig.run_until(900);
+    assert!(rig.says("changed-by-hand") && rig.wanted().is_empty(), "while all is well: {:?}", rig.standing());
+    // The hold is cooldown.down, half an hour.
+    rig.run_until(300 + 1_830);
+    assert!(!rig.says("changed-by-hand"), "{:?}", rig.standing());
 }

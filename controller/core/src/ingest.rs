@@ -111,11 +111,8 @@ fn identity(job: &mut JobState, observation: &Observation) -> bool {
 /// What a measured capacity holds for: slots per TaskManager, its memory, debloating. `None` while any is not known.
 fn environment(observation: &Observation) -> Option<String> {
     let slots = observation.slots?.per_taskmanager?;
-    let (memory, debloat) = (observation.facts.taskmanager_memory, observation.facts.buffer_debloat?);
-    Some(format!(
-        "slots {slots}, memory {}, debloat {debloat}",
-        memory.map_or_else(|| "?".to_owned(), |m| m.to_string())
-    ))
+    let (memory, debloat) = (observation.facts.taskmanager_memory?, observation.facts.buffer_debloat?);
+    Some(format!("slots {slots}, memory {memory}, debloat {debloat}"))
 }
 
 /// Follows attempts and restarts; gives how many failures are new.

@@ -94,13 +94,15 @@ pub(crate) fn lesson(
         .any(|s| s.draining || s.lag.is_some_and(|l| l > CURRENT && s.slope.is_some_and(|x| x < 0.0)));
     for (v, measured) in lesson.measured.iter().enumerate() {
         let Some(measured) = measured else { continue };
-        if !catching_up && is_settled(view, &graph.vertices[v].id, at) {
+        if catching_up {
+            continue;
+        }
+        // The rate itself is a fact, however young the attempt; what it says of capacity is taught once it is steady.
+        let vertex = &graph.vertices[v];
+        let learned = memory.learned.entry(vertex.id.clone()).or_default();
+        learned.highest_rate = learned.highest_rate.max(measured.rate / f64::from(vertex.parallelism.0.max(1)));
+        if is_settled(view, &vertex.id, at) {
             capacity_of(memory, graph, v, measured, at);
-        } else if !catching_up && measured.busy > flow::SATURATED {
-            // The rate itself is a fact, however short it was sustained; what it says of capacity is not taught yet.
-            let p = f64::from(graph.vertices[v].parallelism.0.max(1));
-            let learned = memory.learned.entry(graph.vertices[v].id.clone()).or_default();
-            learned.highest_rate = learned.highest_rate.max(measured.rate / p);
         }
     }
     for (v, source) in &lesson.sources {

@@ -54,13 +54,26 @@ pub struct Rise {
     pub after: Option<f64>,
 }
 
-/// How much of what its upstream vertices send a vertex receives: sums that fade.
+/// How much of what its upstream vertices send a vertex receives.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct InputFit {
+    /// From slices in which it keeps up: what is sent arrives.
+    pub free: Sums,
+    /// From slices in which it is saturated and its upstream held back: buffers are full, but not always equally full.
+    pub full: Sums,
+    /// From slices in which it is saturated and its upstream free: buffers fill or empty, unless this goes on for long.
+    pub moving: Sums,
+}
+
+/// Sums that fade.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sums {
     /// Records received.
     pub received: f64,
-    /// Records sent by each upstream, by vertex id.
-    pub sent: BTreeMap<Arc<str>, f64>,
+    /// Records sent by all upstream vertices.
+    pub sent: f64,
+    /// Seconds.
+    pub secs: f64,
     /// Mean of the slices' ratios.
     pub mean: f64,
     /// Their variance.

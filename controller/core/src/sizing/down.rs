@@ -53,7 +53,10 @@ fn unknown(work: &Work) -> Option<Vec<Reason>> {
         let stalled = work.stalled_watermark();
         return Some(whys.into_iter().chain(stalled).collect());
     }
-    work.arrivals.iter().any(Option::is_none).then(|| within(work).into_iter().collect())
+    let unknown = work.arrivals.iter().position(Option::is_none)?;
+    let source = work.case.graph.vertices[unknown].name.clone();
+    let why = "how much of what is sent to it arrives has not been seen for long enough".to_owned();
+    Some(vec![Reason::UnknownDemand { source, why }])
 }
 
 /// The busiest vertex, when all is well.

@@ -5,7 +5,7 @@ use crate::memory::{JobMemory, Rise};
 use crate::observation::Failure;
 use crate::reason::Reason;
 use crate::series::{Agg, name};
-use crate::sizing::evidence::{Slices, over};
+use crate::sizing::evidence::{self, Slice, Slices};
 use crate::sizing::flow::SATURATED;
 use crate::sizing::stats::fit_line;
 use crate::units::{Millis, Ratio, Timestamp};
@@ -27,19 +27,26 @@ pub const LOOP_WITHIN: Millis = Millis::minutes(5);
 /// A failure that names an outside system counts for this long, unless records have flowed since.
 const DEPENDENCY_WITHIN: Millis = Millis::minutes(10);
 
-/// One subtask carries the load: judged over the newest stretch of its own load.
+/// One subtask carries the load.
 ///
-/// From the level on at which it would be scaled for: the busiest subtask is what makes a vertex overloaded.
+/// From the level on at which it would be scaled for: the busiest subtask is what makes a vertex overloaded. While the
+/// share of the busiest has just changed, it is waited for.
 pub fn hot_subtask(graph: &JobGraph, v: usize, slices: &Slices, scale_up_at: f64) -> Option<Reason> {
     let p = f64::from(graph.vertices[v].parallelism.0);
-    let stretch = slices.stretch(|s| s.hottest);
-    let (hottest, mean) = (over(stretch, |s| s.hottest)?, over(stretch, |s| s.busy)?);
+    let newest = slices.slices.last()?;
+    let (hottest, mean) = (newest.hottest?, newest.busy?);
     if p < 2.0 || hottest < scale_up_at.min(SATURATED) {
         return None;
     }
     let others = ((mean * p - hottest) / (p - 1.0)).max(0.0);
-    let vertex = graph.vertices[v].name.clone();
-    (others < HOT * hottest).then_some(Reason::HotSubtask { vertex, hottest: Ratio(hottest), others: Ratio(others) })
+    if others < HOT * hottest {
+        let vertex = graph.vertices[v].name.clone();
+        return Some(Reason::HotSubtask { vertex, hottest: Ratio(hottest), others: Ratio(others) });
+    }
+    let skew = |s: &Slice| Some(s.hottest? / s.busy?.max(0.01));
+    let have = slices.stretch_readings(skew);
+    let need = evidence::MIN_READINGS as u32;
+    (have < need).then_some(Reason::TooFewSamples { have, need })
 }
 
 /// Whether a vertex is a sink by Flink's names: what it writes to is outside.

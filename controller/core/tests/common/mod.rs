@@ -116,7 +116,12 @@ impl Rig {
             requirements: None,
             checkpoints: Some(checkpoints),
             failure: None,
-            facts: ClusterFacts { version: Some((2, 2)), buffer_debloat: Some(true), ..ClusterFacts::default() },
+            facts: ClusterFacts {
+                version: Some((2, 2)),
+                buffer_debloat: Some(true),
+                taskmanager_memory: Some(1 << 30),
+                ..ClusterFacts::default()
+            },
             samples: Vec::new(),
             missing: Vec::new(),
         };

@@ -323,8 +323,16 @@ impl<'a> Work<'a> {
         let known = learned.and_then(|l| l.points.get(&vertex.parallelism.0)).map(|p| p.capacity);
         let measured = self.measured[v].map(|m| m.capacity);
         let settled = if self.case.rising.contains(&v) { highest(measured, known) } else { measured };
+        let settled = if self.is_held_back(v) { known.and(highest(measured, known)) } else { settled };
         let capacity = fetcher.or(at_limit).or(bursty).or(settled)?;
         Some(Curve::new(vertex.parallelism.0, capacity, learned, grain))
+    }
+
+    /// Held back most of the time and hardly busy: what little busy time it shows is not all work, so that the capacity
+    /// it suggests would be too low, by a factor of ten on a real Flink. What was learned when it was free counts.
+    fn is_held_back(&self, v: usize) -> bool {
+        let held = self.slices[v].slices.last().and_then(|s| s.backpressured).is_some_and(|b| b > 0.5);
+        held && self.measured[v].is_some_and(|m| m.busy < capacity::PROVEN_ABOVE)
     }
 
     fn need(&mut self, v: usize) -> Need {

@@ -84,24 +84,28 @@ pub fn policy() -> Policy {
     }
 }
 
+/// Checkpoints as they should be.
+fn healthy() -> Checkpoints {
+    Checkpoints {
+        last_completed: Some(Timestamp(0)),
+        last_completed_id: Some(1),
+        last_duration: Some(Millis(100)),
+        full_size: Some(1_000),
+        written: Some(1_000),
+        completed: Some(1),
+        failed: Some(0),
+        savepoint_in_progress: Some(false),
+        checkpoint_in_progress: Some(false),
+        interval: Some(Millis::secs(10)),
+        timeout: Some(Millis::minutes(10)),
+        enabled: Some(true),
+        forst: Some(false),
+    }
+}
+
 impl Rig {
     pub fn new(parts: Vec<Part>, arriving: f64) -> Rig {
         let ships = vec![Ship::Hash; parts.len().saturating_sub(1)];
-        let checkpoints = Checkpoints {
-            last_completed: Some(Timestamp(0)),
-            last_completed_id: Some(1),
-            last_duration: Some(Millis(100)),
-            full_size: Some(1_000),
-            written: Some(1_000),
-            completed: Some(1),
-            failed: Some(0),
-            savepoint_in_progress: Some(false),
-            checkpoint_in_progress: Some(false),
-            interval: Some(Millis::secs(10)),
-            timeout: Some(Millis::minutes(10)),
-            enabled: Some(true),
-            forst: Some(false),
-        };
         let slots =
             Slots { total: 64, free: 60, max: None, on_demand: false, per_taskmanager: Some(4), taskmanagers: 16 };
         let observation = Observation {
@@ -114,7 +118,7 @@ impl Rig {
             scheduler: Some(Scheduler::Adaptive),
             slots: Some(slots),
             requirements: None,
-            checkpoints: Some(checkpoints),
+            checkpoints: Some(healthy()),
             failure: None,
             facts: ClusterFacts {
                 version: Some((2, 2)),

@@ -6,8 +6,9 @@ use crate::effect::{Action, ActionKind, CheckpointOrder, Effect, Purpose, RunId,
 use crate::gates::Wanted;
 use crate::job::JobKey;
 use crate::memory::{Disruption, Ineffective, Kind, MAX_DISRUPTIONS, MAX_INEFFECTIVE, MAX_RUNS, Rise};
-use crate::observation::{Bounds, Checkpoints, Observation, Scheduler};
+use crate::observation::{Bounds, Checkpoints, Observation};
 use crate::reason::Reason;
+use crate::redeploy;
 use crate::run::{Phase, Promise, Run};
 use crate::sizing::{Direction, worth};
 use crate::state::{JobState, State};
@@ -34,7 +35,7 @@ pub(crate) fn plan(state: &mut State, wanted: &Wanted, decision: &Decision, phas
         (pause.times(3) + first).max(wanted.policy.scaling.catch_up).max(wanted.policy.scaling.warm_up.times(2));
     let upper = |p: u32| Bounds { lower: Parallelism(1), upper: Parallelism(p) };
     let vertices = || observation.graph.vertices.iter().enumerate();
-    Run {
+    let mut run = Run {
         id,
         token,
         policy: wanted.policy.name.clone(),
@@ -57,11 +58,14 @@ pub(crate) fn plan(state: &mut State, wanted: &Wanted, decision: &Decision, phas
         unclear: false,
         asked: None,
         undo: None,
+        redeploy: redeploy::planned(wanted),
         patience,
         plan_hash: decision.plan_hash.clone().unwrap_or_default(),
         approved_by: None,
         log: Vec::new(),
-    }
+    };
+    redeploy::level(&mut run, wanted);
+    run
 }
 
 fn running(observation: &Observation) -> BTreeMap<Arc<str>, Bounds> {
@@ -98,7 +102,7 @@ pub(crate) fn start(
     run.note(wanted.at, "planned");
     decision.verdict = Verdict::Act;
     decision.run = Some(run.id);
-    let kind = kind(&run, wanted.observation, wanted.policy.scaling.apply);
+    let kind = kind(&run, wanted.observation);
     spend(state, wanted, &run);
     let action = send(state, wanted.job, &mut run, kind);
     keep(state, wanted.job, run);
@@ -107,10 +111,9 @@ pub(crate) fn start(
     effects
 }
 
-fn kind(run: &Run, observation: &Observation, apply: crate::policy::Apply) -> ActionKind {
-    if apply == crate::policy::Apply::StopWithSavepoint && observation.scheduler != Some(Scheduler::Adaptive) {
-        let target = run.target.iter().map(|(id, b)| (id.clone(), b.upper)).collect();
-        return ActionKind::Redeploy { purpose: run.purpose, target };
+fn kind(run: &Run, observation: &Observation) -> ActionKind {
+    if let Some(stage) = redeploy::stage(run) {
+        return ActionKind::Redeploy(Box::new(stage));
     }
     let checkpoint = checkpoint_order(observation);
     ActionKind::Rescale { purpose: run.purpose, target: run.target.clone(), expected: run.before.clone(), checkpoint }
@@ -130,7 +133,7 @@ fn checkpoint_order(observation: &Observation) -> CheckpointOrder {
 }
 
 /// At most its time-out, two intervals, or two minutes.
-fn longest_wait(checkpoints: Option<&Checkpoints>) -> Millis {
+pub(crate) fn longest_wait(checkpoints: Option<&Checkpoints>) -> Millis {
     let timeout = checkpoints.and_then(|c| c.timeout).unwrap_or(LONGEST_WAIT);
     let intervals = checkpoints.and_then(|c| c.interval).map_or(LONGEST_WAIT, |i| i.times(2).max(Millis::secs(10)));
     timeout.min(intervals).min(LONGEST_WAIT)

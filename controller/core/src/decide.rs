@@ -10,6 +10,7 @@ use crate::learn;
 use crate::observation::{JobStatus, Observation};
 use crate::policy::{Mode, Policy};
 use crate::reason::{Gate, Reason};
+use crate::redeploy;
 use crate::run::{Phase, plan_hash};
 use crate::select::select;
 use crate::sizing::{self, Advice, Case, Direction};
@@ -211,7 +212,7 @@ fn record(wanted: &Wanted, rescale: BTreeMap<Arc<str>, Change>, held: &[Held]) -
     let mut gates: Vec<Gate> = held.iter().map(|h| h.0).collect();
     gates.sort();
     gates.dedup();
-    let reasons = held.iter().map(|h| h.1.clone());
+    let reasons = redeploy::reason(wanted).into_iter().chain(held.iter().map(|h| h.1.clone()));
     Decision {
         id: 0,
         at: wanted.at,

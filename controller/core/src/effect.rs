@@ -3,6 +3,7 @@
 use crate::decision::Decision;
 use crate::job::JobKey;
 use crate::observation::Bounds;
+use crate::policy::Jar;
 use crate::units::{Millis, Parallelism, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -99,13 +100,45 @@ pub enum ActionKind {
         /// Checkpoint.
         checkpoint: CheckpointOrder,
     },
-    /// Stop with savepoint and run the jar again with this parallelism per vertex id.
-    Redeploy {
-        /// Why.
-        purpose: Purpose,
-        /// By vertex id.
-        target: BTreeMap<Arc<str>, Parallelism>,
-    },
+    /// One stage of: stop with savepoint, and run the jar again with this parallelism.
+    Redeploy(Box<Redeploy>),
     /// What is asked and what runs now? Reads only: after a crash or an unclear outcome.
     Inquire,
+    /// What became of a stage of a redeploy? Reads only.
+    InquireRedeploy(Box<Redeploy>),
+}
+
+/// Which stage of a redeploy. What the first has given is durable before the second is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// Stop with a savepoint.
+    Stop,
+    /// Run the jar from it.
+    Run {
+        /// Where it is.
+        savepoint: String,
+        /// Id that the job is given: Flink refuses a second submission under it, so none runs twice.
+        job_id: Arc<str>,
+    },
+}
+
+/// A redeploy of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redeploy {
+    /// Why.
+    pub purpose: Purpose,
+    /// Which part of it.
+    pub stage: Stage,
+    /// What is run again.
+    pub jar: Jar,
+    /// Id of the trigger of the stop: chosen beforehand, so that what came of it can be asked.
+    pub trigger: Arc<str>,
+    /// The newest checkpoint before the plan: the savepoint's number is higher.
+    pub checkpoint_before: Option<u64>,
+    /// What must run now, by vertex id, or the job is not stopped.
+    pub expected: BTreeMap<Arc<str>, Parallelism>,
+    /// By vertex id.
+    pub target: BTreeMap<Arc<str>, Parallelism>,
+    /// How long the stop is waited for.
+    pub wait: Millis,
 }

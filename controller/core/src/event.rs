@@ -72,6 +72,25 @@ pub enum Outcome {
     Refused(String),
     /// It is not known whether it was done (time-out, connection lost, 5xx).
     Unclear(String),
+    /// The job was stopped by us: its savepoint is complete.
+    Stopped {
+        /// Where it is.
+        savepoint: String,
+    },
+    /// It was run again.
+    Started {
+        /// Its new id.
+        job_id: Arc<str>,
+    },
+    /// The answer to [`crate::effect::ActionKind::InquireRedeploy`]: the job was not stopped.
+    StillRuns,
+    /// It was stopped and does not run again.
+    NotStarted {
+        /// Why.
+        why: String,
+        /// The id it was given belongs to a job that has ended: another is needed.
+        used: bool,
+    },
     /// The answer to [`crate::effect::ActionKind::Inquire`].
     Found {
         /// What is asked of Flink now, by vertex id.

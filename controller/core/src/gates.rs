@@ -5,8 +5,9 @@ use crate::event::{KillSwitch, PauseScope};
 use crate::job::JobKey;
 use crate::memory::{Ineffective, JobMemory, Kind};
 use crate::observation::{Checkpoints, Observation, Scheduler};
-use crate::policy::{Apply, Mode, Policy, Scaling};
+use crate::policy::{Mode, Policy, Scaling};
 use crate::reason::{Gate, Reason};
+use crate::redeploy;
 use crate::sizing::{Advice, Direction, worth};
 use crate::state::{Pause, State};
 use crate::units::{Millis, Timestamp};
@@ -127,7 +128,7 @@ fn scheduler(wanted: &Wanted) -> Option<Held> {
             let what = "what is asked of Flink now (resource-requirements)".to_owned();
             return Some((Gate::Incomplete, Reason::Missing { what }));
         }
-        Some(Scheduler::Other(_)) if wanted.policy.scaling.apply == Apply::StopWithSavepoint => return None,
+        Some(Scheduler::Other(_)) if redeploy::is_allowed(&wanted.policy.scaling) => return redeploy::refused(wanted),
         Some(Scheduler::Other(name)) => Some(name.clone()),
         None => None,
     };

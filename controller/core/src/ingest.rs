@@ -193,7 +193,8 @@ struct Followed {
 /// Follows what is asked of Flink, and who asks it.
 fn requirements(memory: &mut JobMemory, at: Timestamp, observation: &Observation) -> Followed {
     let mut out = Followed::default();
-    let resubmitted = memory.job_id.as_ref().is_some_and(|id| *id != observation.job_id);
+    let ours = memory.run.as_ref().is_some_and(|r| r.phase.is_in_flight() && r.is_about(&observation.job_id));
+    let resubmitted = memory.job_id.as_ref().is_some_and(|id| *id != observation.job_id) && !ours;
     if memory.job_id.as_ref() != Some(&observation.job_id) {
         memory.job_id = Some(observation.job_id.clone());
         out.news = true;

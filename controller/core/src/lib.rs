@@ -20,6 +20,7 @@ mod outcome;
 pub mod policy;
 pub mod reason;
 mod reason_text;
+mod redeploy;
 pub mod run;
 pub mod select;
 pub mod series;

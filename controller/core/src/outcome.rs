@@ -7,6 +7,7 @@ use crate::gates;
 use crate::job::JobKey;
 use crate::memory::{Disruption, Kind};
 use crate::observation::Bounds;
+use crate::redeploy;
 use crate::run::{Phase, Run, Undo};
 use crate::state::{Config, State};
 use crate::units::{Millis, Timestamp};
@@ -37,7 +38,13 @@ pub(crate) fn outcome(
     if run.taken || !matches!(run.phase, Phase::Acting | Phase::RollingBack) {
         return Vec::new();
     }
+    if run.redeploy.is_some() {
+        return redeploy::outcome(config, state, &key, at, run, outcome);
+    }
     match outcome {
+        Outcome::Stopped { .. } | Outcome::Started { .. } | Outcome::StillRuns | Outcome::NotStarted { .. } => {
+            Vec::new()
+        }
         Outcome::Accepted => accepted(state, &key, at, run),
         Outcome::DryRun => dry_run(config, state, &key, at, run),
         Outcome::Changed(what) => {
@@ -69,7 +76,7 @@ fn accepted(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run) -> Vec
 }
 
 /// Nothing was sent. What was sent before, in another mode, has been spent all the same.
-fn dry_run(config: &Config, state: &mut State, key: &JobKey, at: Timestamp, mut run: Run) -> Vec<Effect> {
+pub(crate) fn dry_run(config: &Config, state: &mut State, key: &JobKey, at: Timestamp, mut run: Run) -> Vec<Effect> {
     if run.phase == Phase::RollingBack {
         return not_done(state, key, at, run, "only recommending now: nothing is sent".to_owned(), Left::Unknown);
     }
@@ -83,7 +90,7 @@ fn dry_run(config: &Config, state: &mut State, key: &JobKey, at: Timestamp, mut 
 
 /// What an action that failed leaves behind.
 #[derive(Clone, Copy, PartialEq)]
-enum Left {
+pub(crate) enum Left {
     /// Nothing was changed, and it may be decided anew.
     Undone,
     /// Nothing was changed, and the same would be refused again: not tried again soon.
@@ -92,7 +99,14 @@ enum Left {
     Unknown,
 }
 
-fn not_done(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run, why: String, left: Left) -> Vec<Effect> {
+pub(crate) fn not_done(
+    state: &mut State,
+    key: &JobKey,
+    at: Timestamp,
+    mut run: Run,
+    why: String,
+    left: Left,
+) -> Vec<Effect> {
     if run.phase == Phase::RollingBack {
         return not_undone(state, key, at, run, why);
     }
@@ -113,6 +127,7 @@ fn not_done(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run, why: S
 
 /// It should have been undone and was not: a person is needed.
 pub(crate) fn not_undone(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run, why: String) -> Vec<Effect> {
+    let why = redeploy::with_the_way_back(&run, why);
     run.note(at, why.clone());
     run.enter(at, Phase::RollbackFailed { why: why.clone() });
     keep(state, key, run.clone());
@@ -124,6 +139,7 @@ pub(crate) fn not_undone(state: &mut State, key: &JobKey, at: Timestamp, mut run
 
 /// At its deadline neither success nor failure could be shown.
 pub(crate) fn inconclusive(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run, why: String) -> Vec<Effect> {
+    let why = redeploy::with_the_way_back(&run, why);
     run.note(at, why.clone());
     run.enter(at, Phase::Inconclusive { why: why.clone() });
     keep(state, key, run.clone());
@@ -141,7 +157,7 @@ fn unspend(state: &mut State, key: &JobKey, id: RunId) {
 }
 
 /// Asked at once the first time; an inquiry that is not answered either waits for its turn.
-fn unclear(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run, what: &str) -> Vec<Effect> {
+pub(crate) fn unclear(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run, what: &str) -> Vec<Effect> {
     if run.asked.is_some() {
         return Vec::new();
     }
@@ -151,9 +167,10 @@ fn unclear(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run, what: &
 }
 
 /// Asks what is there before anything is repeated.
-fn inquire(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run) -> Vec<Effect> {
+pub(crate) fn inquire(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run) -> Vec<Effect> {
     run.asked = Some((run.asked.map_or(at, |a| a.0), at));
-    let effect = send(state, key, &mut run, ActionKind::Inquire);
+    let stage = redeploy::stage(&run).map(|stage| ActionKind::InquireRedeploy(Box::new(stage)));
+    let effect = send(state, key, &mut run, stage.unwrap_or(ActionKind::Inquire));
     keep(state, key, run);
     vec![effect]
 }
@@ -191,6 +208,11 @@ fn found(
 pub(crate) fn undo(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run, why: String) -> Vec<Effect> {
     let escalated = failed_verification(state, key, at, &run);
     let hands_off = gates::hands_off(state, key, at);
+    if run.redeploy.is_some() {
+        let mut effects = redeploy::not_worth_it(state, key, at, run, &why);
+        effects.extend(escalated);
+        return effects;
+    }
     let what = format!("undone: {why}");
     run.undo = Some(Undo { at, why, sent: 0 });
     run.phase = Phase::RollingBack;
@@ -254,23 +276,30 @@ fn tick_one(config: &Config, state: &mut State, key: &JobKey, at: Timestamp, run
             act::end_waiting(state, key, at, "nobody approved it in time");
             Vec::new()
         }
+        Phase::Acting if run.redeploy.is_some() => redeploy::tick(state, key, at, run),
         Phase::Acting | Phase::RollingBack if !run.taken => unanswered(state, key, at, run),
         Phase::Settling | Phase::RollingBack => unseen(config, state, key, at, run),
         _ => Vec::new(),
     }
 }
 
-fn unanswered(state: &mut State, key: &JobKey, at: Timestamp, run: Run) -> Vec<Effect> {
+pub(crate) fn unanswered(state: &mut State, key: &JobKey, at: Timestamp, run: Run) -> Vec<Effect> {
     match run.asked {
-        Some((first, _)) if at.since(first) >= ASK_FOR => give_up(state, key, at, run),
+        Some((first, _)) if at.since(first) >= ask_for(&run) => give_up(state, key, at, run),
         Some((_, last)) if at.since(last) >= ASK_AGAIN => inquire(state, key, at, run),
         None if at.since(run.sent_at) >= UNANSWERED => inquire(state, key, at, run),
         _ => Vec::new(),
     }
 }
 
+/// A job that may be stopped is asked after for longer: a savepoint may take as long as its time-out, and the JobManager
+/// may be away.
+fn ask_for(run: &Run) -> Millis {
+    if run.redeploy.is_some() { ASK_FOR.times(6) } else { ASK_FOR }
+}
+
 fn give_up(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run) -> Vec<Effect> {
-    let why = format!("what came of it could not be found out within {ASK_FOR}");
+    let why = format!("what came of it could not be found out within {}", ask_for(&run));
     run.unclear = true;
     match run.phase {
         Phase::RollingBack => not_undone(state, key, at, run, why),

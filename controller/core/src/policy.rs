@@ -92,6 +92,20 @@ pub enum Apply {
     StopWithSavepoint,
 }
 
+/// What is run again after a job was stopped with a savepoint. Flink tells neither jar nor arguments nor settings of a
+/// job that runs, and a new submission inherits none of them: all are said here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Jar {
+    /// Its name, as `GET /jars` lists it.
+    pub name: String,
+    /// Absent: the one in its manifest.
+    pub entry_class: Option<String>,
+    /// Arguments of the program.
+    pub args: Vec<String>,
+    /// Settings of the job.
+    pub config: BTreeMap<String, String>,
+}
+
 /// A floor by calendar.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Floor {
@@ -156,6 +170,8 @@ pub struct Scaling {
     pub floors: Vec<Floor>,
     /// How a rescale is carried out.
     pub apply: Apply,
+    /// What is run again with [`Apply::StopWithSavepoint`].
+    pub jar: Option<Jar>,
     /// An upper bound still unmet after this long is withdrawn to what runs.
     pub withdraw_after: Millis,
     /// Local disk per TaskManager for RocksDB state, bytes.
@@ -182,6 +198,7 @@ impl Default for Scaling {
             vertices: Vec::new(),
             floors: Vec::new(),
             apply: Apply::InPlace,
+            jar: None,
             withdraw_after: Millis::minutes(5),
             disk_limit: None,
             checkpoint_limit: None,

@@ -319,6 +319,8 @@ pub enum Reason {
     OptIn { name: String },
     /// The scheduler cannot rescale in place.
     NotAdaptive { scheduler: Option<String> },
+    /// A jar that is run again takes one parallelism for all vertices; `refused`: the vertex that may not have it.
+    OneParallelism { largest: Parallelism, refused: Option<Name> },
     /// A savepoint is under way.
     Savepoint,
     /// Too old, or none.

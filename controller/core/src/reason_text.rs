@@ -182,8 +182,19 @@ pub(crate) fn write(reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result 
         }
         R::NotAdaptive { scheduler } => write!(
             f,
-            "the job runs under {}, which cannot rescale in place: set jobmanager.scheduler: adaptive",
+            "the job runs under {}, which cannot rescale in place: set jobmanager.scheduler: adaptive on the cluster, or \
+             scaling.apply: stop-with-savepoint with scaling.jar in the policy",
             scheduler.as_deref().unwrap_or("a scheduler that is not known")
+        ),
+        R::OneParallelism { largest, refused: None } => write!(
+            f,
+            "its jar is run again, and this Flink takes one parallelism for all vertices: those whose program sets none \
+             run at {largest}"
+        ),
+        R::OneParallelism { largest, refused: Some(vertex) } => write!(
+            f,
+            "its jar is run again, and this Flink takes one parallelism for all vertices: {largest} is more than \
+             {vertex} may have; set jobmanager.scheduler: adaptive on the cluster"
         ),
         R::Savepoint => write!(f, "a savepoint is under way"),
         R::CheckpointAge { age: Some(age), limit } => {
@@ -246,7 +257,8 @@ pub(crate) fn name(reason: &Reason) -> &'static str {
         BudgetSpent => "budget-spent", InFlight => "in-flight", ChangedByHand => "changed-by-hand",
         PausedBy => "paused-by", KillSwitch => "kill-switch", FrozenUntil => "frozen-until",
         Flapping => "flapping", FailingTogether => "failing-together", BreakerOpen => "breaker-open",
-        OptIn => "opt-in", NotAdaptive => "not-adaptive", Savepoint => "savepoint",
+        OptIn => "opt-in", NotAdaptive => "not-adaptive",
+        OneParallelism => "one-parallelism", Savepoint => "savepoint",
         CheckpointAge => "checkpoint-age", TriedBefore => "tried-before", AwaitingApproval => "awaiting-approval",
         Run => "run", Reached => "reached", Verified => "verified", MadeWorse => "made-worse",
         Withdrawn => "withdrawn",

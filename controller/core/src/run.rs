@@ -3,7 +3,8 @@
 use crate::decision::Change;
 use crate::effect::{Purpose, RunId, Token};
 use crate::observation::Bounds;
-use crate::units::{Millis, Timestamp};
+use crate::policy::Jar;
+use crate::units::{Millis, Parallelism, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -105,6 +106,49 @@ pub struct Undo {
     pub sent: u32,
 }
 
+/// How far a redeploy has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The job's id before it.
+    pub from: Arc<str>,
+    /// What is run again: as the policy said when it was planned, whatever becomes of the policy.
+    pub jar: Jar,
+    /// What ran before, by vertex id.
+    pub expected: BTreeMap<Arc<str>, Parallelism>,
+    /// How long the stop is waited for.
+    pub wait: Millis,
+    /// Where the savepoint is, and since when: the job is stopped, and it is we who stopped it.
+    pub stopped: Option<(String, Timestamp)>,
+    /// How often it was tried to run it again.
+    pub sent: u32,
+    /// How many ids were used up by jobs that ended at once.
+    pub used: u32,
+    /// The next try.
+    pub retry_at: Option<Timestamp>,
+    /// A person was told that it does not run.
+    pub told: bool,
+    /// Since when it is found to run as before.
+    pub still_runs: Option<Timestamp>,
+}
+
+impl Progress {
+    /// The id it is given when it is run again.
+    pub fn job_id(&self, run: RunId) -> Arc<str> {
+        hex_id(&format!("{}|{run}|run {}", self.from, self.used))
+    }
+
+    /// The id of the stop's trigger.
+    pub fn trigger(&self, run: RunId) -> Arc<str> {
+        hex_id(&format!("{}|{run}|stop", self.from))
+    }
+}
+
+/// 32 hexadecimal digits, the same for the same text. The text holds an id of Flink's and the number of a run, which
+/// make it unique.
+fn hex_id(text: &str) -> Arc<str> {
+    format!("{:016x}{:016x}", fnv(text), fnv(&format!("{text}|"))).into()
+}
+
 /// One rescale of one job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -152,6 +196,9 @@ pub struct Run {
     pub asked: Option<(Timestamp, Timestamp)>,
     /// Its undo, once there is one.
     pub undo: Option<Undo>,
+    /// Set where it is carried out by stop-with-savepoint and a new run of the jar.
+    #[serde(default)]
+    pub redeploy: Option<Progress>,
     /// Time given before it counts as inconclusive.
     pub patience: Millis,
     /// Hash of the plan.
@@ -171,6 +218,12 @@ impl Run {
         if self.log.len() < MAX_LOG {
             self.log.push((at, what.into()));
         }
+    }
+
+    /// Whether this is a job of it: a redeploy goes from one id to another.
+    pub fn is_about(&self, job_id: &str) -> bool {
+        let other = self.redeploy.as_ref().map(|r| (r.from.clone(), r.job_id(self.id)));
+        *self.job_id == *job_id || other.is_some_and(|(from, to)| *from == *job_id || *to == *job_id)
     }
 
     /// Moves it on.
@@ -197,6 +250,10 @@ pub fn attempt_key<'a>(purpose: Purpose, vertices: impl Iterator<Item = &'a Arc<
 /// not a secret.
 pub fn plan_hash(job_id: &str, changes: &BTreeMap<Arc<str>, Change>) -> String {
     let text = changes.iter().fold(job_id.to_owned(), |text, (v, c)| format!("{text}|{v}:{}>{}", c.from, c.to));
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    format!("{hash:016x}")
+    format!("{:016x}", fnv(&text))
+}
+
+/// FNV-1a, 64 bits.
+fn fnv(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }

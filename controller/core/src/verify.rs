@@ -9,6 +9,7 @@ use crate::job::JobKey;
 use crate::observation::{Bounds, JobStatus, Observation};
 use crate::outcome;
 use crate::policy::{Mode, Policy};
+use crate::redeploy;
 use crate::run::{Phase, Run};
 use crate::state::{Config, State};
 use crate::units::{Millis, Parallelism, Timestamp};
@@ -28,7 +29,14 @@ const HALF_OF_IT: f64 = 0.5;
 pub(crate) fn observed(state: &mut State, policy: &Policy, key: &JobKey, at: Timestamp) -> Vec<Effect> {
     let Some(job) = state.jobs.get(key) else { return Vec::new() };
     let (Some(run), Some(observation)) = (job.memory.run.clone(), job.view.last.clone()) else { return Vec::new() };
+    // A job of that name under its old id is what a cache still shows of the one we stopped.
+    if run.redeploy.is_some() && run.job_id != observation.job_id {
+        return Vec::new();
+    }
     match run.phase {
+        Phase::Settling if run.redeploy.is_some() && observation.status == JobStatus::Ended => {
+            outcome::inconclusive(state, key, at, run, "the job ended before that".to_owned())
+        }
         Phase::Settling | Phase::RollingBack if observation.status == JobStatus::Ended => {
             job_ended(state, key, at, run)
         }
@@ -68,7 +76,7 @@ fn settling(
         return outcome::undo(state, key, at, run, why);
     }
     if run.reached_at.is_none() {
-        if !is_reached(seen, &run.target) {
+        if !is_reached(seen, &run.target) && !redeploy::is_reached(&run, seen) {
             return unreached(state, policy, key, at, run, seen, acted);
         }
         reached(state, key, at, &mut run, seen, acted);
@@ -111,8 +119,9 @@ fn unreached(
     if at.since(acted) < after {
         return Vec::new();
     }
-    if seen.running_since.is_none() {
-        let why = format!("not all tasks run {after} after it");
+    if seen.running_since.is_none() || run.redeploy.is_some() {
+        let what = if seen.running_since.is_none() { "not all tasks run" } else { "it runs at another parallelism" };
+        let why = format!("{what} {after} after it");
         return outcome::undo(state, key, at, run, why);
     }
     let why = format!("not reached within {after}: what does not come is asked no longer");

@@ -226,7 +226,7 @@ impl Rig {
         let mut seen = self.observation.clone();
         seen.graph = Arc::new(self.graph());
         seen.running_since = seen.running_since.filter(|_| self.at >= self.started).map(|_| Timestamp(self.started));
-        if seen.requirements.is_none() {
+        if seen.requirements.is_none() && seen.scheduler == Some(Scheduler::Adaptive) {
             let bounds = |p: &Part| Bounds { lower: Parallelism(1), upper: Parallelism(p.p) };
             seen.requirements = Some(self.parts.iter().map(|p| (p.name.into(), bounds(p))).collect());
         }

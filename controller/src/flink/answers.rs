@@ -411,6 +411,28 @@ pub struct HostEntry {
     pub id: Option<String>,
 }
 
+/// `GET /jars`.
+#[derive(Debug, Deserialize)]
+pub struct Jars {
+    #[serde(default)]
+    pub files: Vec<JarFile>,
+}
+
+/// One jar.
+#[derive(Debug, Deserialize)]
+pub struct JarFile {
+    pub id: String,
+    pub name: String,
+    #[serde(default)]
+    pub uploaded: Num,
+}
+
+/// `POST /jars/:id/run`.
+#[derive(Debug, Deserialize)]
+pub struct JarRunAnswer {
+    pub jobid: Option<String>,
+}
+
 /// What a trigger answers.
 #[derive(Debug, Deserialize)]
 pub struct TriggerAnswer {

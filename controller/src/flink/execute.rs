@@ -4,7 +4,7 @@
 use super::answers::{JobDetails, OperationAnswer, Requirements, StatusAnswer, TriggerAnswer};
 use super::client::{FlinkClient, Lane, job_path};
 use super::error::FlinkError;
-use super::{graph, job, scrub};
+use super::{graph, job, redeploy, scrub};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -25,10 +25,10 @@ pub struct Executor {
 }
 
 /// Between two looks at a checkpoint under way.
-const LOOK: Duration = Duration::from_millis(200);
+pub(super) const LOOK: Duration = Duration::from_millis(200);
 
 /// The way out of a step: an outcome that ends the action.
-type Step<T> = Result<T, Outcome>;
+pub(super) type Step<T> = Result<T, Outcome>;
 
 impl Executor {
     /// No token seen yet.
@@ -43,9 +43,10 @@ impl Executor {
         }
         let done = match &action.kind {
             ActionKind::Inquire => inquire(client, action).await,
+            ActionKind::InquireRedeploy(redeploy) => redeploy::inquire(client, action, redeploy).await,
             _ if dry_run => Ok(Outcome::DryRun),
             ActionKind::Rescale { .. } => self.rescale(client, action).await,
-            ActionKind::Redeploy { .. } => Err(Outcome::Refused(REDEPLOY.into())),
+            ActionKind::Redeploy(redeploy) => redeploy::carry_out(self, client, action, redeploy).await,
         };
         done.unwrap_or_else(|outcome| outcome)
     }
@@ -61,7 +62,7 @@ impl Executor {
     }
 
     /// Right before anything is sent: has a newer action begun while this one waited?
-    fn still_ours(&self, action: &Action) -> Step<()> {
+    pub(super) fn still_ours(&self, action: &Action) -> Step<()> {
         let tokens = self.tokens.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match tokens.get(&action.job) {
             Some(highest) if *highest > action.token => Err(fenced(action.token, *highest)),
@@ -94,30 +95,25 @@ impl Executor {
     }
 }
 
-/// REST names jars, but not which of them a job was started from, nor with which arguments. Stopping a job that cannot be
-/// started again as it was would lose it.
-const REDEPLOY: &str = "Flink's REST API does not tell which jar and which arguments this job was started with, so it is \
-    not stopped; set `jobmanager.scheduler: adaptive` on the cluster to rescale in place";
-
 fn fenced(token: Token, highest: Token) -> Outcome {
     Outcome::Refused(format!("fencing token {} is older than {}: another action has begun since", token.0, highest.0))
 }
 
-fn path(action: &Action, rest: &str) -> Step<String> {
+pub(super) fn path(action: &Action, rest: &str) -> Step<String> {
     job_path(&action.job_id, rest).map_err(|e| Outcome::Refused(e.to_string()))
 }
 
-fn changed(text: impl AsRef<str>) -> Outcome {
+pub(super) fn changed(text: impl AsRef<str>) -> Outcome {
     Outcome::Changed(scrub::line(text.as_ref(), 300))
 }
 
 /// Flink answers 404, and in places 500, for a job that it does not know.
-fn is_gone(error: &FlinkError) -> bool {
+pub(super) fn is_gone(error: &FlinkError) -> bool {
     error.status() == Some(404) || error.reason().is_some_and(|r| r.contains("FlinkJobNotFoundException"))
 }
 
 /// Before anything was sent, a read that fails means only that nothing is sent.
-fn unread(error: &FlinkError) -> Outcome {
+pub(super) fn unread(error: &FlinkError) -> Outcome {
     match is_gone(error) {
         true => changed("the job is not there any more under the id that the plan was made for"),
         false => changed(format!("the live job could not be read: {error}")),
@@ -138,7 +134,7 @@ fn not_taken(error: &FlinkError) -> Outcome {
 
 /// Is it still the job that was planned for, at rest, without a savepoint under way? An undo or a withdrawal is allowed
 /// while tasks restart, and does not wait for a savepoint.
-async fn look(client: &FlinkClient, action: &Action, purpose: Purpose) -> Step<()> {
+pub(super) async fn look(client: &FlinkClient, action: &Action, purpose: Purpose) -> Step<()> {
     let details: JobDetails = client.get(Lane::Act, &path(action, "")?).await.map_err(|e| unread(&e))?;
     let name = details.name.as_deref().unwrap_or("");
     if name != &*action.job.name {
@@ -242,7 +238,7 @@ async fn taken(client: &FlinkClient, action: &Action, until: Instant) -> Result<
 }
 
 /// COMPLETED says only that it is over.
-fn outcome_of(answer: OperationAnswer) -> Result<(), String> {
+pub(super) fn outcome_of(answer: OperationAnswer) -> Result<(), String> {
     match answer.operation.as_ref().and_then(|o| o.get("failure-cause")) {
         None => Ok(()),
         Some(cause) => {

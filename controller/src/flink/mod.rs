@@ -16,6 +16,7 @@ mod job;
 mod names;
 pub mod observer;
 mod reading;
+mod redeploy;
 pub mod scrub;
 mod series;
 mod vertices;

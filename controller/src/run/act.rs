@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::Handle;
-use weirkeeper_core::effect::{Action, ActionKind, Purpose};
+use weirkeeper_core::effect::{Action, ActionKind, Purpose, Stage};
 use weirkeeper_core::event::{Event, KillSwitch, Outcome};
 
 /// Starts a task per action.
@@ -86,7 +86,7 @@ async fn carry_out(
     dry_run: bool,
     switch: Option<PathBuf>,
 ) -> Outcome {
-    let reads_only = matches!(action.kind, ActionKind::Inquire);
+    let reads_only = matches!(action.kind, ActionKind::Inquire | ActionKind::InquireRedeploy(_));
     if !reads_only && switch.is_some_and(|path| killswitch::read(&path) != KillSwitch::Off) {
         return Outcome::Refused("the kill switch is on".into());
     }
@@ -101,7 +101,10 @@ fn tell(metrics: &Metrics, action: &Action, outcome: &Outcome) {
     metrics.effects.get_or_create(&EffectLabels { kind: kind.into(), outcome: what.into() }).inc();
     let detail = match outcome {
         Outcome::Changed(why) | Outcome::Refused(why) | Outcome::Unclear(why) => one_line(why),
-        Outcome::Accepted | Outcome::DryRun | Outcome::Found { .. } => String::new(),
+        Outcome::NotStarted { why, .. } => one_line(why),
+        Outcome::Stopped { savepoint } => one_line(savepoint),
+        Outcome::Started { job_id } => one_line(job_id),
+        Outcome::Accepted | Outcome::DryRun | Outcome::Found { .. } | Outcome::StillRuns => String::new(),
     };
     let job = one_line(&action.job.to_string());
     tracing::info!(target: "effect", run = %action.run, job, kind, outcome = what, detail, "done");
@@ -116,8 +119,11 @@ fn kind(kind: &ActionKind) -> &'static str {
             Purpose::Undo => "rescale-undo",
             Purpose::Withdraw => "rescale-withdraw",
         },
-        ActionKind::Redeploy { .. } => "redeploy",
-        ActionKind::Inquire => "inquire",
+        ActionKind::Redeploy(redeploy) => match redeploy.stage {
+            Stage::Stop => "redeploy-stop",
+            Stage::Run { .. } => "redeploy-run",
+        },
+        ActionKind::Inquire | ActionKind::InquireRedeploy(_) => "inquire",
     }
 }
 
@@ -130,5 +136,9 @@ fn word(outcome: &Outcome) -> &'static str {
         Outcome::Refused(_) => "refused",
         Outcome::Unclear(_) => "unclear",
         Outcome::Found { .. } => "found",
+        Outcome::Stopped { .. } => "stopped",
+        Outcome::Started { .. } => "started",
+        Outcome::StillRuns => "still-runs",
+        Outcome::NotStarted { .. } => "not-started",
     }
 }

@@ -241,11 +241,3 @@ async fn an_inquiry_tells_what_is_asked_and_what_runs() {
     let (outcome, ..) = run(cluster(accepted(), down), &action(1, ActionKind::Inquire)).await;
     assert!(matches!(outcome, Outcome::Unclear(_)), "{outcome:?}");
 }
-
-#[tokio::test]
-async fn a_job_whose_jar_is_not_known_is_not_stopped() {
-    let kind = ActionKind::Redeploy { purpose: Purpose::Up, target: BTreeMap::new() };
-    let (outcome, sent, _) = run(cluster(accepted(), |_| {}), &action(1, kind)).await;
-    assert!(matches!(&outcome, Outcome::Refused(why) if why.contains("jobmanager.scheduler")), "{outcome:?}");
-    assert_eq!(sent, Vec::<String>::new());
-}

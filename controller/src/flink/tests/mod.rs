@@ -5,5 +5,6 @@ mod fake;
 mod faults;
 mod fleet;
 mod recorded;
+mod redeploy;
 mod tls;
 mod traps;

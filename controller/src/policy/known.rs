@@ -21,10 +21,12 @@ pub const SCALING: &[&str] = &[
     "floors",
     "veto",
     "apply",
+    "jar",
     "withdrawAfter",
     "diskLimit",
     "checkpointLimit",
 ];
+pub const JAR: &[&str] = &["name", "entryClass", "args", "config"];
 pub const SCALE_DOWN: &[&str] = &["after", "minSaving"];
 pub const COOLDOWN: &[&str] = &["up", "down"];
 pub const VERTEX: &[&str] = &[

@@ -8,6 +8,7 @@ mod hot;
 pub mod inline;
 mod inline_job;
 mod inline_series;
+mod jar;
 mod known;
 mod limits;
 mod node;

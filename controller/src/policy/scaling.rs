@@ -5,7 +5,7 @@ use super::known;
 use super::node::{Node, Value};
 use super::problem::Code;
 use super::reader::{Fields, Reader};
-use super::{units, utilization};
+use super::{jar, units, utilization};
 use weirkeeper_core::glob::Glob;
 use weirkeeper_core::policy::{Apply, AsyncIo, Cooldown, Floor, ScaleDown, Scaling, VertexPolicy};
 use weirkeeper_core::units::{Millis, Parallelism, RecordsPerSec};
@@ -90,6 +90,7 @@ fn parallelism_bounds(reader: &mut Reader<'_>, fields: &Fields<'_>) -> (Option<P
 fn details(reader: &mut Reader<'_>, fields: &Fields<'_>, scaling: &mut Scaling) {
     let applies = [("in-place", Apply::InPlace), ("stop-with-savepoint", Apply::StopWithSavepoint)];
     scaling.apply = reader.get(fields, "apply", |r, n, name| r.choice(n, name, &applies)).unwrap_or_default();
+    scaling.jar = jar::read(reader, fields, scaling.apply);
     scaling.disk_limit = reader.get(fields, "diskLimit", disk_limit);
     scaling.vertices = reader.get(fields, "vertices", vertices).unwrap_or_default();
     scaling.floors = reader.get(fields, "floors", |r, n, name| r.list(n, name, floor)).unwrap_or_default();

@@ -157,6 +157,8 @@ struct Scaling {
     /// How a rescale is carried out on a plain Flink cluster.
     #[schemars(extend("default" = "in-place"))]
     apply: Option<Apply>,
+    /// What is run again. Required with stop-with-savepoint, and only there.
+    jar: Option<Jar>,
     /// An upper bound that Flink could not meet for this long is withdrawn to what runs.
     #[schemars(extend("default" = "5m"))]
     withdraw_after: Option<Duration>,
@@ -243,6 +245,31 @@ struct Async {
 enum Apply {
     InPlace,
     StopWithSavepoint,
+}
+
+/// What is run again after a job was stopped with a savepoint. Flink keeps neither arguments nor settings: all are said here.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
+struct Jar {
+    /// As GET /jars lists it; of several the one that was uploaded last.
+    name: String,
+    /// Without it: the one in the jar's manifest.
+    entry_class: Option<String>,
+    /// Arguments of the program.
+    args: Option<Vec<Scalar>>,
+    /// Settings of the job, such as its checkpointing.
+    config: Option<BTreeMap<String, Scalar>>,
+}
+
+/// Text, a number or a truth; to Flink all are text.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code)]
+enum Scalar {
+    Text(String),
+    Number(f64),
+    Truth(bool),
 }
 
 /// A floor by calendar: minParallelism, minSlots or both.

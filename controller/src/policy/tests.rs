@@ -58,6 +58,11 @@ fn every_field_is_read() {
     assert_eq!(s.scale_down, ScaleDown { after: Millis::minutes(20), min_saving: 0.25 });
     assert_eq!(s.cooldown, Cooldown { up: Millis::secs(1), down: Millis::secs(2) });
     assert_eq!((s.apply, s.disk_limit), (Apply::StopWithSavepoint, Some(107_374_182_400)));
+    let jar = s.jar.unwrap();
+    assert_eq!((&*jar.name, jar.entry_class.as_deref()), ("ledger.jar", Some("com.example.Ledger")));
+    assert_eq!(jar.args, ["--rate", "5", "x y"]);
+    let config = [("execution.checkpointing.interval", "10 s"), ("state.backend.incremental", "true")];
+    assert_eq!(jar.config, config.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
     assert_eq!(s.checkpoint_limit, Some(Millis::minutes(3)));
     let [(first, sink), (second, source)] = s.vertices.as_slice() else { panic!("{:?}", s.vertices) };
     assert_eq!((first, second), (&Glob::from("Sink: *"), &Glob::from("Source: *")));
@@ -464,3 +469,15 @@ fn codes_are_unique_and_documented() {
 mod garbage;
 mod schema_agrees;
 mod shipped;
+
+#[test]
+fn stop_with_savepoint_needs_a_jar_and_nothing_else_has_use_for_one() {
+    let body = "scaling:\n  apply: stop-with-savepoint\n";
+    check(body, (5, 3), Code::MissingField, "nothing says what is to be run again", "GET /jars");
+    let body = "scaling:\n  jar: { name: a.jar }\n";
+    check(body, (5, 3), Code::BadBounds, "only with apply: stop-with-savepoint", "leave it out");
+    let body = "scaling:\n  apply: stop-with-savepoint\n  jar: { args: [x] }\n";
+    check(body, (6, 8), Code::MissingField, "scaling.jar.name", "name");
+    let body = "scaling:\n  apply: stop-with-savepoint\n  jar: { name: a.jar, config: { k: [1] } }\n";
+    check(body, (6, 36), Code::WrongType, "scaling.jar.config.\"k\"", "in quotes");
+}

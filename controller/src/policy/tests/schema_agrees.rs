@@ -24,6 +24,7 @@ fn with_the_fields_that_are_read() {
         ("Metadata", known::METADATA),
         ("Match", known::MATCH),
         ("Scaling", known::SCALING),
+        ("Jar", known::JAR),
         ("ScaleDown", known::SCALE_DOWN),
         ("Cooldown", known::COOLDOWN),
         ("Vertex", known::VERTEX),

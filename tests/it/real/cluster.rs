@@ -78,12 +78,22 @@ impl Cluster {
     pub fn lease(flink: &'static str) -> Result<Cluster> {
         match turn(flink) {
             Turn::Take(up) => Ok(Cluster { up: Some(up), broken: false }),
-            Turn::Start => start(flink),
+            Turn::Start => start(flink, &[]),
             Turn::Replace(old) => {
                 stop(&old);
-                start(flink)
+                start(flink, &[])
             }
         }
+    }
+
+    /// One with options of its own (`KEY=VALUE`), which is stopped afterwards: nobody else wants it.
+    pub fn own(flink: &'static str, options: &[&str]) -> Result<Cluster> {
+        if let Turn::Take(old) | Turn::Replace(old) = turn("") {
+            stop(&old);
+        }
+        let mut own = start(flink, options)?;
+        own.spoil();
+        Ok(own)
     }
 
     /// Flink's REST API.
@@ -158,10 +168,10 @@ fn turn(flink: &str) -> Turn {
     }
 }
 
-fn start(flink: &'static str) -> Result<Cluster> {
+fn start(flink: &'static str, options: &[&str]) -> Result<Cluster> {
     let number = STARTED.fetch_add(1, Ordering::Relaxed);
     let name = format!("it-{}-{number}", std::process::id());
-    match up(&name, flink) {
+    match up(&name, flink, options) {
         Ok(url) => Ok(Cluster { up: Some(Up { name, url, flink }), broken: false }),
         Err(e) => {
             pool().count -= 1;
@@ -171,10 +181,11 @@ fn start(flink: &'static str) -> Result<Cluster> {
     }
 }
 
-fn up(name: &str, flink: &str) -> Result<String> {
+fn up(name: &str, flink: &str, options: &[&str]) -> Result<String> {
     let (taskmanagers, slots) = (TASKMANAGERS.to_string(), SLOTS.to_string());
     let size = ["--taskmanagers", &taskmanagers, "--slots", &slots];
-    let up = lab(&[&["up", "--name", name, "--flink", flink, "--port", "0"][..], &size].concat())?;
+    let options: Vec<&str> = options.iter().flat_map(|o| ["--conf", o]).collect();
+    let up = lab(&[&["up", "--name", name, "--flink", flink, "--port", "0"][..], &size, &options].concat())?;
     Ok(up["url"].as_str().context("up gives no url")?.to_owned())
 }
 

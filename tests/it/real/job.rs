@@ -66,6 +66,7 @@ pub struct Job {
     url: String,
     name: String,
     id: String,
+    control: String,
     timeline: Timeline,
 }
 
@@ -76,9 +77,10 @@ impl Job {
         let args = ["submit", "--name", cluster.name(), "--job-name", name, "--rate", &rate, "--wait", "90"];
         let submitted = lab(&[&args[..], more].concat())?;
         let id = submitted["job_id"].as_str().context("submit gives no job_id")?.to_owned();
+        let control = submitted["control"].as_str().context("submit gives no control")?.to_owned();
         timeline.mark(now_ms(), format!("the job runs; {rate} records/s"));
         let (cluster, url) = (cluster.name().to_owned(), cluster.url().to_owned());
-        Ok(Job { cluster, url, name: name.to_owned(), id, timeline: timeline.clone() })
+        Ok(Job { cluster, url, name: name.to_owned(), id, control, timeline: timeline.clone() })
     }
 
     /// Its name.
@@ -86,9 +88,25 @@ impl Job {
         &self.name
     }
 
+    /// The job that now runs under its name: a new submission has another id.
+    pub fn follow(&self) -> Result<Job> {
+        let job = within(PATIENCE, "a job of that name to run", || {
+            let overview = http::get(&format!("{}/jobs/overview", self.url))?;
+            let jobs = overview["jobs"].as_array().cloned().unwrap_or_default();
+            let ours = |j: &&Value| j["name"] == *self.name && j["state"] == "RUNNING";
+            Ok(jobs.iter().find(ours).and_then(|j| j["jid"].as_str()).map(str::to_owned))
+        });
+        Ok(Job { id: job?, ..self.clone() })
+    }
+
     /// Its id.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The folder by which it is controlled: an argument of its program.
+    pub fn control(&self) -> &str {
+        &self.control
     }
 
     fn lab(&self, what: &str, args: &[&str]) -> Result<Value> {

@@ -23,6 +23,7 @@ mod job;
 mod measure;
 mod proxy;
 mod recommend;
+mod redeploy;
 mod restart;
 mod slots;
 mod stage;
@@ -36,7 +37,7 @@ pub use cluster::{reap, stop_all};
 pub use stage::tell_figures;
 
 use libtest_mimic::Trial;
-use stage::scenario;
+use stage::{scenario, scenario_on};
 
 /// The newer line.
 const FLINK_2: &str = "2.2.1";
@@ -51,6 +52,7 @@ pub fn trials() -> Vec<Trial> {
         scenario("crash", FLINK_2, crash::one_terminal_state),
         scenario("crash", FLINK_1, crash::one_terminal_state),
         scenario("restart", FLINK_2, restart::survived),
+        scenario_on("redeploy", FLINK_1, &["jobmanager.scheduler=Default"], redeploy::by_savepoint),
         scenario("slots", FLINK_2, slots::short_of),
         scenario("slots", FLINK_1, slots::short_of),
         scenario("by-hand", FLINK_2, byhand::respected),

@@ -26,8 +26,8 @@ pub struct Stage {
 }
 
 impl Stage {
-    fn set(name: &str, flink: &'static str) -> Result<Stage> {
-        let cluster = Cluster::lease(flink)?;
+    fn set(name: &str, flink: &'static str, options: &[&str]) -> Result<Stage> {
+        let cluster = if options.is_empty() { Cluster::lease(flink)? } else { Cluster::own(flink, options)? };
         let timeline = Timeline::new(&format!("{name}-{flink}"));
         let proxy = Proxy::start(cluster.url(), &timeline)?;
         Ok(Stage { name: name.to_owned(), cluster, proxy, timeline })
@@ -65,14 +65,22 @@ pub fn tell_figures() {
     }
 }
 
+type Play = fn(&Stage) -> Result<()>;
+
 /// A scenario on one Flink line. Its timeline is written however it ends.
-pub fn scenario(name: &'static str, flink: &'static str, run: fn(&Stage) -> Result<()>) -> Trial {
-    let parts: &'static [&'static str] = if flink == super::FLINK_1 { &["flink-1.20.5"] } else { &["flink-2.2.1"] };
-    crate::parts::needing(format!("real::{name}::{flink}"), parts, move || play(name, flink, run).map_err(Failed::from))
+pub fn scenario(name: &'static str, flink: &'static str, run: Play) -> Trial {
+    scenario_on(name, flink, &[], run)
 }
 
-fn play(name: &str, flink: &'static str, run: fn(&Stage) -> Result<()>) -> Result<(), String> {
-    let stage = Stage::set(name, flink).map_err(|e| format!("{e:#}"))?;
+/// A scenario on a cluster with options of its own.
+pub fn scenario_on(name: &'static str, flink: &'static str, options: &'static [&'static str], run: Play) -> Trial {
+    let parts: &'static [&'static str] = if flink == super::FLINK_1 { &["flink-1.20.5"] } else { &["flink-2.2.1"] };
+    let play = move || play(name, flink, options, run).map_err(Failed::from);
+    crate::parts::needing(format!("real::{name}::{flink}"), parts, play)
+}
+
+fn play(name: &str, flink: &'static str, options: &[&str], run: Play) -> Result<(), String> {
+    let stage = Stage::set(name, flink, options).map_err(|e| format!("{e:#}"))?;
     let began = Instant::now();
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&stage)));
     let result = match result {

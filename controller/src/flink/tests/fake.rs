@@ -172,7 +172,12 @@ impl Recorded {
 
     /// The source's metrics with aggregation, to be changed.
     pub fn source_metric(&mut self, id: &str) -> &mut Value {
-        let path = format!("/jobs/{}/vertices/{}/subtasks/metrics", self.job, VERTICES[0].0);
+        self.vertex_metric(0, id)
+    }
+
+    /// A vertex's metrics with aggregation, to be changed.
+    pub fn vertex_metric(&mut self, v: usize, id: &str) -> &mut Value {
+        let path = format!("/jobs/{}/vertices/{}/subtasks/metrics", self.job, VERTICES[v].0);
         let list = self.metrics.get_mut(&path).unwrap();
         let at = match list.iter().position(|m| m["id"] == id) {
             Some(at) => at,

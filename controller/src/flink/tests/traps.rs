@@ -71,6 +71,7 @@ async fn a_source_that_reached_its_end_does_not_hide_that_the_others_run() {
 async fn not_a_number_is_absent_and_said() {
     let mut recorded = Recorded::of("2.2.1");
     recorded.vertex(1)["metrics"]["accumulated-busy-time"] = json!("NaN");
+    *recorded.vertex_metric(1, "accumulateBusyTimeMs") = json!({"id": "accumulateBusyTimeMs", "sum": "NaN"});
     *recorded.source_metric("Source__orders.currentEmitEventTimeLag") =
         json!({"id": "Source__orders.currentEmitEventTimeLag", "max": -1.0, "avg": "NaN"});
     *recorded.source_metric("Source__orders.watermarkLag") =
@@ -83,6 +84,31 @@ async fn not_a_number_is_absent_and_said() {
     assert_eq!(of(&o, name::WATERMARK_LAG, "Source: orders", Agg::Max), None);
     assert!(o.missing.iter().any(|m| m == "no busy time of enrich"), "{:?}", o.missing);
     assert!(o.samples.iter().all(|s| s.value.is_finite() && s.value >= 0.0));
+}
+
+#[tokio::test]
+async fn a_source_lag_and_its_counters_are_of_one_moment() {
+    // The subtasks' answer was fetched a moment later than the job's: its sums go with its gauges.
+    let later = |recorded: &mut Recorded, subtasks: f64| {
+        for (id, sum) in [
+            ("accumulateBusyTimeMs", 800.0),
+            ("accumulateIdleTimeMs", 64_000.0),
+            ("accumulateBackPressuredTimeMs", 0.0),
+            ("numRecordsOut", 34_000.0),
+        ] {
+            *recorded.source_metric(id) = json!({"id": id, "sum": sum, "avg": sum / subtasks, "max": sum, "min": 0.0});
+        }
+    };
+    let mut recorded = Recorded::of("2.2.1");
+    later(&mut recorded, 2.0);
+    let o = read(recorded).await;
+    assert_eq!(of(&o, name::RECORDS_OUT, "Source: orders", Agg::Sum), Some(34_000.0));
+    assert_eq!(of(&o, name::IDLE_TOTAL, "Source: orders", Agg::Sum), Some(64_000.0));
+    // One of the two subtasks has not reported: the job's own sums stay.
+    let mut recorded = Recorded::of("2.2.1");
+    later(&mut recorded, 1.0);
+    let o = read(recorded).await;
+    assert_eq!(of(&o, name::RECORDS_OUT, "Source: orders", Agg::Sum), Some(33_568.0));
 }
 
 #[tokio::test]

@@ -101,6 +101,7 @@ pub(crate) fn lesson(
         let vertex = &graph.vertices[v];
         let learned = memory.learned.entry(vertex.id.clone()).or_default();
         learned.highest_rate = learned.highest_rate.max(measured.rate / f64::from(vertex.parallelism.0.max(1)));
+        capacity::see(learned, vertex.parallelism.0, measured, MAX_POINTS);
         if is_settled(view, &vertex.id, at) {
             capacity_of(memory, graph, v, measured, at);
         }

@@ -35,6 +35,10 @@ pub struct Point {
 pub struct Learned {
     /// Measured capacity by parallelism.
     pub points: BTreeMap<u32, Point>,
+    /// By parallelism, the highest capacity seen while it was well loaded, steady or not yet: a lower bound, since a cold
+    /// state backend only looks slow.
+    #[serde(default)]
+    pub seen: BTreeMap<u32, f64>,
     /// Highest sustained records/s per subtask ever seen.
     pub highest_rate: f64,
     /// Rate per subtask before and after its parallelism last rose, once both are known.

@@ -193,6 +193,29 @@ fn a_change_of_the_graph_is_seen_by_names_edges_and_key_groups_only() {
 }
 
 #[test]
+fn a_size_that_was_seen_under_load_is_gone_back_to_in_one_step() {
+    // 20 s at 1, three quarters busy: too short to be taught as its capacity, long enough to be seen.
+    let mut rig = Rig::simple(1, 380.0);
+    let scaling = &mut rig.policy().scaling;
+    (scaling.warm_up, scaling.window) = (Millis::secs(10), Millis::secs(30));
+    scaling.scale_down.after = Millis::secs(60);
+    (scaling.cooldown.up, scaling.cooldown.down) = (Millis::secs(10), Millis::secs(30));
+    rig.policy().limits.per_job =
+        vec![weirkeeper_core::policy::JobLimit { count: 100, per: Millis::hours(1), downs: None, reserve_up: 0 }];
+    rig.step_ms = 5_000;
+    rig.config.interval = Millis::secs(5);
+    rig.run_until(30);
+    rig.arriving = 2_000.0;
+    rig.run_until(120);
+    let up = rig.rescales().last().unwrap().1[1];
+    assert!(up >= 6, "{:?}", rig.rescales());
+    rig.arriving = 300.0;
+    rig.run_until(400);
+    let sizes: Vec<u32> = rig.rescales().iter().map(|r| r.1[1]).collect();
+    assert_eq!(sizes, [up, 1], "{:#?}", rig.log);
+}
+
+#[test]
 fn what_an_unplanned_restart_takes_is_measured() {
     let mut rig = Rig::simple(2, 600.0);
     let restarts = weirkeeper_core::series::SeriesKey::job(weirkeeper_core::series::name::NUM_RESTARTS);

@@ -197,6 +197,17 @@ pub fn proven(curve: &Curve, learned: Option<&Learned>, present_busy: f64, p: u3
     capacity.min(PROVEN_FACTOR * highest * f64::from(p))
 }
 
+/// Remembers what a well-loaded vertex could do at `p` at least.
+pub fn see(learned: &mut Learned, p: u32, measured: &Measured, max_points: usize) {
+    if measured.busy >= PROVEN_ABOVE {
+        let best = learned.seen.entry(p).or_insert(0.0);
+        *best = best.max(measured.capacity);
+    }
+    while learned.seen.len() > max_points {
+        learned.seen.pop_last();
+    }
+}
+
 /// Keeps a measurement. A busier one replaces a less busy one; of one kind, the newer stays.
 pub fn teach(learned: &mut Learned, p: u32, measured: &Measured, at: crate::units::Timestamp, max_points: usize) {
     learned.highest_rate = learned.highest_rate.max(measured.rate / f64::from(p.max(1)));

@@ -140,7 +140,9 @@ fn least_of(work: &Work, task: &Task, v: usize, limits: &mut Vec<Reason>) -> u32
     let covered = (need.min..=p).find(covers).unwrap_or(p);
     say_unproven(work, v, (curve.at(p).0, proven(p)), limits);
     let half = p.div_ceil(2);
-    let measured = |q: u32| learned.is_some_and(|l| l.points.contains_key(&q));
+    let enough = |q: u32, seen: f64| task.required(v, q, 1.0).is_some_and(|required| seen >= required);
+    let seen = |q: u32| learned.and_then(|l| l.seen.get(&q)).is_some_and(|seen| enough(q, *seen));
+    let measured = |q: u32| learned.is_some_and(|l| l.points.contains_key(&q)) || seen(q);
     if covered >= half || measured(covered) {
         return covered;
     }

@@ -12,7 +12,7 @@ const FADE: f64 = 0.99;
 /// Slices needed before a ratio counts as known.
 const KNOWN_AFTER: u32 = 2;
 /// Seconds (faded) of full buffers needed.
-const FULL_NEEDS: f64 = 25.0;
+const FULL_NEEDS: f64 = 10.0;
 /// Seconds (faded) of moving buffers needed: the largest took 40 s to fill on a real Flink.
 const MOVING_NEEDS: f64 = 60.0;
 /// Busier than this, it may be taking in less, or more, than it is sent.
@@ -118,7 +118,7 @@ pub enum Share {
     Unstable,
 }
 
-/// What was learned of it: from slices in which the vertex keeps up; until there are any, from half a minute of full
+/// What was learned of it: from slices in which the vertex keeps up; until there are any, from ten seconds of full
 /// buffers, over which their filling and emptying evens out, or from a minute in which they seemed to move: longer than
 /// they can.
 pub fn share(fit: Option<&InputFit>) -> Share {
@@ -334,9 +334,9 @@ mod tests {
     }
 
     #[test]
-    fn half_a_minute_of_full_buffers_or_a_minute_of_any_will_do() {
-        assert_eq!(after(&[(500.0, 500.0, 1.0, 0.9); 4]), Share::Learning, "20 s");
-        assert_eq!(after(&[(500.0, 500.0, 1.0, 0.9); 6]), Share::Known(1.0));
+    fn ten_seconds_of_full_buffers_or_a_minute_of_any_will_do() {
+        assert_eq!(after(&[(500.0, 500.0, 1.0, 0.9); 2]), Share::Learning, "10 s, faded");
+        assert_eq!(after(&[(500.0, 500.0, 1.0, 0.9); 3]), Share::Known(1.0));
         assert_eq!(after(&[(500.0, 500.0, 1.0, 0.0); 12]), Share::Learning, "60 s, faded");
         assert_eq!(after(&[(500.0, 500.0, 1.0, 0.0); 14]), Share::Known(1.0));
     }

@@ -33,13 +33,12 @@ const DEPENDENCY_WITHIN: Millis = Millis::minutes(10);
 /// share of the busiest has just changed, it is waited for.
 pub fn hot_subtask(graph: &JobGraph, v: usize, slices: &Slices, scale_up_at: f64) -> Option<Reason> {
     let p = f64::from(graph.vertices[v].parallelism.0);
-    let newest = slices.slices.last()?;
-    let (hottest, mean) = (newest.hottest?, newest.busy?);
-    if p < 2.0 || hottest < scale_up_at.min(SATURATED) {
+    let newest = slices.slices.iter().rev().find(|s| s.hottest.is_some())?;
+    if p < 2.0 || newest.hottest? < scale_up_at.min(SATURATED) {
         return None;
     }
-    let others = ((mean * p - hottest) / (p - 1.0)).max(0.0);
-    if others < HOT * hottest {
+    // A subtask that has just become hot hides for a reading or two behind the one that was busiest until then.
+    if let Some((hottest, others)) = slices.newest(3).iter().rev().find_map(|s| hot_in(s, p, scale_up_at)) {
         let vertex = graph.vertices[v].name.clone();
         return Some(Reason::HotSubtask { vertex, hottest: Ratio(hottest), others: Ratio(others) });
     }
@@ -47,6 +46,13 @@ pub fn hot_subtask(graph: &JobGraph, v: usize, slices: &Slices, scale_up_at: f64
     let have = slices.stretch_readings(skew);
     let need = evidence::MIN_READINGS as u32;
     (have < need).then_some(Reason::TooFewSamples { have, need })
+}
+
+/// Busy time of the hottest and of the others in a slice, where they are far apart.
+fn hot_in(slice: &Slice, p: f64, scale_up_at: f64) -> Option<(f64, f64)> {
+    let (hottest, mean) = (slice.hottest?, slice.busy?);
+    let others = ((mean * p - hottest) / (p - 1.0)).max(0.0);
+    (hottest >= scale_up_at.min(SATURATED) && others < HOT * hottest).then_some((hottest, others))
 }
 
 /// Whether a vertex is a sink by Flink's names: what it writes to is outside.

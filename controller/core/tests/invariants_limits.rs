@@ -1,5 +1,5 @@
 //! Design section 12, limits: how much may be done. The number of each test is the number of the line there.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
 use common::*;

@@ -4,6 +4,7 @@
 
 mod runs;
 
+#[allow(unused_imports, reason = "each test binary uses its part")]
 pub use runs::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! What one decision costs: `step` on an observation of a job of ten vertices whose windows are full.
+#![allow(clippy::unwrap_used, reason = "the rig is shared with the tests")]
 
 #[path = "../tests/common/mod.rs"]
 mod common;

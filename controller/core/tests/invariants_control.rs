@@ -266,7 +266,7 @@ fn inv_53_each_act_and_each_step_of_a_run_is_recorded() {
     let mut rig = Rig::overloaded();
     rig.run_until(120);
     let log = rig.log.join("\n");
-    for step in ["act rescale work 1 -> 5", "Flink has taken it", "every task runs", "succeeded"] {
+    for step in ["act rescale work 1 -> 4", "Flink has taken it", "every task runs", "succeeded"] {
         assert_eq!(log.matches(step).count(), 1, "{step}: {log}");
     }
 }

@@ -189,7 +189,7 @@ fn inv_37_an_undo_that_is_not_seen_to_work_ends_at_its_deadline() {
     assert_eq!(rig.ends(), ["rollback-failed"]);
 }
 
-/// Rescaled to 5 by us, and 2 of the 5 are lost with their TaskManager.
+/// Rescaled to 4 by us, and 1 of the 4 are lost with their TaskManager.
 fn shrunk() -> Rig {
     let mut rig = settling();
     rig.run_for(60);
@@ -221,7 +221,7 @@ fn what_we_asked_for_and_is_not_there_is_asked_no_longer() {
     rig.run_for(30);
     assert_eq!(withdrawals(&rig), 1);
     let ActionKind::Rescale { target, expected, .. } = rig.acts.last().unwrap().1.kind.clone() else { panic!() };
-    assert_eq!((target, expected), (Rig::bounds(1, 3), Rig::bounds(1, 5)));
+    assert_eq!((target, expected), (Rig::bounds(1, 3), Rig::bounds(1, 4)));
     // Flink did not take it: it is not taken for a change by hand, and tried again after as long.
     rig.run_for(60);
     assert!(rig.memory().by_hand.is_none() && rig.memory().asked_by_us);
@@ -263,7 +263,7 @@ fn nothing_is_withdrawn_where_nothing_may_be_done() {
 #[test]
 fn inv_34_what_never_came_is_asked_no_longer_and_counts_as_failed() {
     let mut rig = acting();
-    rig.show_requirements(Rig::bounds(1, 5));
+    rig.show_requirements(Rig::bounds(1, 4));
     rig.answer(Outcome::Accepted);
     rig.parts[1].p = 2;
     rig.restart(1_000);

@@ -14,7 +14,7 @@ fn the_rig_acts_where_nothing_stands_in_the_way() {
     let mut rig = Rig::overloaded();
     rig.run_until(60);
     assert_eq!(rig.rescales().len(), 1, "{:#?}", rig.log);
-    assert_eq!(rig.rescales()[0].1, [1, 5]);
+    assert_eq!(rig.rescales()[0].1, [1, 4]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use weirkeeper_core::memory::Kind;
 use weirkeeper_core::observation::JobStatus;
 use weirkeeper_core::units::{Millis, Timestamp};
 
-/// A rig that has sent its first rescale, `work` 1 to 5, and not heard of it.
+/// A rig that has sent its first rescale, `work` 1 to 4, and not heard of it.
 fn acting() -> Rig {
     let mut rig = Rig::overloaded();
     rig.obeys = false;
@@ -97,10 +97,10 @@ fn inv_36_after_a_crash_before_the_call_it_ends_as_not_done_and_is_free_again() 
 #[test]
 fn inv_36_after_a_crash_after_the_call_it_goes_on() {
     let mut rig = acting();
-    rig.show_requirements(Rig::bounds(1, 5));
-    rig.apply(&Rig::bounds(1, 5));
+    rig.show_requirements(Rig::bounds(1, 4));
+    rig.apply(&Rig::bounds(1, 4));
     rig.feed(&Event::Resumed);
-    rig.answer(Rig::found(Rig::bounds(1, 5)));
+    rig.answer(Rig::found(Rig::bounds(1, 4)));
     assert_eq!(rig.phase(), "settling");
     rig.run_for(100);
     assert_eq!(rig.ends(), ["succeeded"]);
@@ -121,7 +121,7 @@ fn inv_36_after_a_crash_somebody_elses_change_ends_it_and_stays_spent() {
 fn inv_36_after_a_crash_another_submission_ends_it() {
     let mut rig = acting();
     rig.feed(&Event::Resumed);
-    let (requirements, running) = (Rig::bounds(1, 5), Default::default());
+    let (requirements, running) = (Rig::bounds(1, 4), Default::default());
     rig.answer(Outcome::Found { requirements, running, job_id: "2".into() });
     assert_eq!(rig.ends(), ["aborted"]);
 }
@@ -216,7 +216,7 @@ fn inv_39_undone_once_to_what_was_recorded_by_compare_and_set() {
     let mut rig = worse();
     let (_, action) = rig.acts.last().unwrap().clone();
     let ActionKind::Rescale { target, expected, .. } = action.kind else { panic!("{action:?}") };
-    assert_eq!((target, expected), (Rig::bounds(1, 1), Rig::bounds(1, 5)));
+    assert_eq!((target, expected), (Rig::bounds(1, 1), Rig::bounds(1, 4)));
     assert_eq!(rig.memory().disruptions.iter().map(|d| d.kind).collect::<Vec<_>>(), [Kind::Up, Kind::Undo]);
     rig.obey();
     rig.run_for(300);
@@ -256,7 +256,7 @@ fn inv_39_an_undo_that_was_not_carried_out_is_sent_again_but_not_for_ever() {
     let mut rig = worse();
     for _ in 0..10 {
         let inquire = matches!(rig.acts.last().unwrap().1.kind, ActionKind::Inquire);
-        let outcome = if inquire { Rig::found(Rig::bounds(1, 5)) } else { Outcome::Unclear("reset".into()) };
+        let outcome = if inquire { Rig::found(Rig::bounds(1, 4)) } else { Outcome::Unclear("reset".into()) };
         rig.answer(outcome);
     }
     assert_eq!(rig.ends(), ["rollback-failed"]);
@@ -331,8 +331,8 @@ fn inv_42_a_change_that_lands_after_all_is_ours_not_a_persons() {
     rig.answer(Outcome::Unclear("timed out".into()));
     rig.answer(Rig::found(Rig::bounds(1, 1)));
     rig.run_for(10);
-    rig.show_requirements(Rig::bounds(1, 5));
-    rig.apply(&Rig::bounds(1, 5));
+    rig.show_requirements(Rig::bounds(1, 4));
+    rig.apply(&Rig::bounds(1, 4));
     rig.run_for(30);
     assert!(rig.memory().by_hand.is_none() && rig.memory().asked_by_us);
 }

@@ -20,10 +20,10 @@ impl Rig {
         rig
     }
 
-    /// `work` at 1 is asked for 1200/s and can do 500/s. By hand: 1200 / 0.7 and the backlog of 20 s to be gone in 10
-    /// minutes are 1754/s, 500 * 4^0.9 is 1741, 500 * 5^0.9 is 2128: it goes to 5.
+    /// `work` at 1 is asked for 1100/s and can do 500/s. By hand: 1100 / 0.7 and the backlog of 10 to 20 s to be gone in
+    /// 10 minutes are 1590 to 1610/s; 500 * 3^0.9 is 1344, 500 * 4^0.9 is 1741: it goes to 4.
     pub fn overloaded() -> Rig {
-        Rig::fast(1, 1_200.0)
+        Rig::fast(1, 1_100.0)
     }
 
     /// Ticks until a change has been sent, at most `secs` more.

@@ -2,8 +2,8 @@
 //! number of the line there. 49, 50 and 55 are about what is loaded and written: tested with the shell.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod common;
-use common::*;
+mod runs;
+use runs::*;
 use weirkeeper_core::calendar::Cron;
 use weirkeeper_core::decision::{Decision, Verdict};
 use weirkeeper_core::effect::{ActionKind, Effect, Purpose};
@@ -54,7 +54,7 @@ fn inv_43_it_holds_over_a_restart_and_ends_when_it_is_off() {
 /// A rescale that makes it worse, and `stop` before that shows.
 fn undos_after(stop: &Event) -> (usize, Vec<&'static str>) {
     let mut rig = Rig::overloaded();
-    rig.run_until(30);
+    rig.until_act(60);
     rig.parts[1].each = 50.0;
     rig.feed(stop);
     rig.run_until(300);
@@ -199,7 +199,7 @@ fn inv_47_a_dry_run_that_counts_keeps_to_cooldown_and_budget() {
 #[test]
 fn inv_47_an_undo_that_is_only_a_dry_run_gives_no_budget_back() {
     let mut rig = Rig::overloaded();
-    rig.run_until(30);
+    rig.until_act(60);
     rig.config.dry_run = true;
     rig.parts[1].each = 50.0;
     rig.run_until(300);
@@ -212,7 +212,7 @@ fn inv_51_three_failed_verifications_open_the_breaker() {
     let fleet_of = |worse: usize| {
         let mut fleet = Fleet::new((0..4).map(|i| Rig::fast(1, if i == 3 { 300.0 } else { 1_200.0 })).collect());
         fleet.rigs.iter_mut().for_each(|r| r.policy().limits.max_concurrent.count = 100);
-        fleet.run_for(30);
+        fleet.run_for(45);
         fleet.rigs[..worse].iter_mut().for_each(|r| r.parts[1].each = 50.0);
         fleet.run_for(90);
         fleet.rigs[3].arriving = 1_200.0;

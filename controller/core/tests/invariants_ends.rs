@@ -2,8 +2,8 @@
 //! asked of Flink and not there is asked no longer (7.7).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod common;
-use common::*;
+mod runs;
+use runs::*;
 use weirkeeper_core::effect::{ActionKind, Purpose};
 use weirkeeper_core::event::{Control, Event, KillSwitch, Outcome};
 use weirkeeper_core::job::JobKey;

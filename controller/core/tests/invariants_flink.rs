@@ -1,8 +1,8 @@
 //! Design section 12, Flink's state: 26, 27, 31, 32, 34. The number of each test is the number of the line there.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod common;
-use common::*;
+mod runs;
+use runs::*;
 use weirkeeper_core::observation::{Checkpoints, Failure, Scheduler};
 use weirkeeper_core::series::{Agg, SeriesKey, name};
 use weirkeeper_core::units::{Millis, Timestamp};

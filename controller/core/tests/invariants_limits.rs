@@ -1,8 +1,8 @@
 //! Design section 12, limits: how much may be done. The number of each test is the number of the line there.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod common;
-use common::*;
+mod runs;
+use runs::*;
 use weirkeeper_core::effect::{ActionKind, Purpose};
 use weirkeeper_core::event::{Event, Outcome};
 use weirkeeper_core::job::Ship;

@@ -1,8 +1,8 @@
 //! Design section 12, 48: approvals. And what a person does by hand is respected, told and learned from.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod common;
-use common::*;
+mod runs;
+use runs::*;
 use weirkeeper_core::decision::{Decision, Verdict};
 use weirkeeper_core::effect::{Effect, RunId};
 use weirkeeper_core::event::{Control, Event, KillSwitch};

@@ -3,8 +3,8 @@
 //! the executor (controller/src/flink); here is what the core makes of its answer.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod common;
-use common::*;
+mod runs;
+use runs::*;
 use weirkeeper_core::effect::{ActionKind, CheckpointOrder, Effect, Purpose, Token};
 use weirkeeper_core::event::{Event, Outcome};
 use weirkeeper_core::memory::Kind;

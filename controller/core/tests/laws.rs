@@ -2,9 +2,9 @@
 //! of a few seconds' worth.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
-mod common;
-use common::*;
+mod runs;
 use proptest::prelude::*;
+use runs::*;
 use std::collections::BTreeMap;
 use weirkeeper_core::effect::{ActionKind, Effect, Purpose};
 use weirkeeper_core::event::{Event, Outcome};
@@ -143,8 +143,10 @@ struct Sent {
     outcome: Outcome,
 }
 
+type Events = Vec<(Timestamp, Event)>;
+
 /// Runs a history; every effect is answered as `fate` says, and every event is kept.
-fn history(bound: &Bound, turns: &[Turn]) -> (Rig, Vec<Sent>, Vec<(Timestamp, Event)>, Vec<Vec<Effect>>) {
+fn history(bound: &Bound, turns: &[Turn]) -> (Rig, Vec<Sent>, Events, Vec<Vec<Effect>>) {
     let mut rig = bound.rig();
     let (mut sent, mut events, mut all) = (Vec::new(), Vec::new(), Vec::new());
     let mut fate = 0;
@@ -236,7 +238,7 @@ proptest! {
             let within = spent[..i].iter().filter(|e| s.at.since(e.at) < PER).count();
             prop_assert!(within < bound.count as usize, "{} within ten minutes before {}", within, s.at);
             let rest = if s.purpose == Purpose::Up { bound.up } else { bound.down };
-            let before = sent.iter().filter(|e| e.at < s.at && (is_spent(e) || e.purpose == Purpose::Undo)).next_back();
+            let before = sent.iter().rfind(|e| e.at < s.at && (is_spent(e) || e.purpose == Purpose::Undo));
             prop_assert!(before.is_none_or(|e| s.at.since(e.at) >= Millis::secs(rest)), "too soon at {}", s.at);
         }
     }
@@ -270,7 +272,7 @@ proptest! {
                 let text = serde_json::to_string(&state).unwrap();
                 let mut read: State = serde_json::from_str(&text).unwrap();
                 // What is still to be written is not part of what is written.
-                (read.take_dirty(), state.take_dirty());
+                drop((read.take_dirty(), state.take_dirty()));
                 prop_assert_eq!(&read, &state);
                 state = read;
             }

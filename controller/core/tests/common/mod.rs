@@ -2,10 +2,6 @@
 //! counters. Everything that a test wants to be different is a public field.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-mod runs;
-
-#[allow(unused_imports, reason = "each test binary uses its part")]
-pub use runs::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use weirkeeper_core::effect::{Action, ActionKind, Effect};

@@ -1,6 +1,20 @@
 //! For tests of gates and runs: a rig with short spans, answers given by hand, and several rigs on one state.
 
-use super::*;
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+#[path = "../common/mod.rs"]
+mod rig;
+
+pub use rig::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use weirkeeper_core::State;
+use weirkeeper_core::effect::{Action, ActionKind, Effect};
+use weirkeeper_core::event::{Event, Outcome};
+use weirkeeper_core::job::JobKey;
+use weirkeeper_core::observation::Bounds;
+use weirkeeper_core::policy::{Cooldown, JobLimit};
+use weirkeeper_core::units::{Millis, Parallelism};
 
 /// Short spans, and nothing that stands in the way unless the test puts it there.
 impl Rig {

@@ -1,1 +1,50 @@
-fn main() {}
+//! What one decision costs: `step` on an observation of a job of ten vertices whose windows are full.
+#![allow(clippy::unwrap_used, reason = "the rig is shared with the tests")]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use common::{Part, Rig, part};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use std::hint::black_box;
+use weirkeeper_core::event::Event;
+use weirkeeper_core::policy::Mode;
+use weirkeeper_core::series::MAX_SAMPLES;
+use weirkeeper_core::step;
+use weirkeeper_core::units::Timestamp;
+
+const NAMES: [&str; 10] = ["src", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9"];
+
+/// Ten vertices in a row, read so often that every window is full. `arriving`: what 4 subtasks of 500/s are asked for.
+fn full(arriving: f64) -> Rig {
+    let parts: Vec<Part> = NAMES.iter().map(|name| part(name, 4, 500.0)).collect();
+    let mut rig = Rig::new(parts, 1_000.0);
+    rig.policy().mode = Mode::Recommend;
+    // Bursts make the window that is judged as long as the one that is kept.
+    rig.policy().scaling.window = weirkeeper_core::units::Millis::hours(1);
+    for n in 0..2 * MAX_SAMPLES {
+        if n == 2 * MAX_SAMPLES - 10 {
+            rig.arriving = arriving;
+        }
+        rig.tick();
+    }
+    rig
+}
+
+fn observed(c: &mut Criterion) {
+    for (name, arriving) in [("steady", 1_000.0), ("overloaded", 4_000.0)] {
+        let mut rig = full(arriving);
+        rig.flow();
+        let (at, event) = (Timestamp(rig.at), Event::Observed(Box::new(rig.observe())));
+        let run = |mut state: weirkeeper_core::State| {
+            black_box(step(&rig.config, &mut state, at, &event));
+            state
+        };
+        c.bench_function(&format!("step of an observation, ten vertices, {name}"), |b| {
+            b.iter_batched(|| rig.state.clone(), run, BatchSize::SmallInput);
+        });
+    }
+}
+
+criterion_group!(benches, observed);
+criterion_main!(benches);

@@ -31,8 +31,10 @@ pub(crate) fn plan(state: &mut State, wanted: &Wanted, decision: &Decision, phas
     let token = memory.map_or(Token(0), |m| m.token);
     let pause = memory.map(|m| worth::pause(m, observation.checkpoints.as_ref())).unwrap_or_default();
     let first = memory.and_then(|m| worth::first_checkpoint(m, observation.checkpoints.as_ref())).unwrap_or_default();
-    let patience =
-        (pause.times(3) + first).max(wanted.policy.scaling.catch_up).max(wanted.policy.scaling.warm_up.times(2));
+    let scaling = &wanted.policy.scaling;
+    // Whatever the deadline, there must be time to come up, to warm up, and to be measured over a window.
+    let measured = pause.times(3) + first + scaling.warm_up + scaling.window;
+    let patience = measured.max(scaling.catch_up);
     let upper = |p: u32| Bounds { lower: Parallelism(1), upper: Parallelism(p) };
     let vertices = || observation.graph.vertices.iter().enumerate();
     let mut run = Run {

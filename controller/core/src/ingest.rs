@@ -168,9 +168,14 @@ fn restarts(view: &mut JobView, observation: &Observation, run: Option<&Run>) ->
     let rose = (restarts - was).max(0.0);
     let rescaled = match (rescales, rescales_were) {
         (Some(now), Some(then)) => (now - then).max(0.0),
-        _ => f64::from(u8::from(changed_parallelism(view, observation) || run.is_some_and(|r| r.phase.is_in_flight()))),
+        _ => f64::from(u8::from(changed_parallelism(view, observation) || run.is_some_and(is_coming_up))),
     };
     (rose - rescaled).max(0.0)
+}
+
+/// Its own restart is still to come or under way: later ones are failures.
+fn is_coming_up(run: &Run) -> bool {
+    run.phase == Phase::RollingBack || run.phase.is_in_flight() && run.reached_at.is_none()
 }
 
 fn changed_parallelism(view: &JobView, observation: &Observation) -> bool {

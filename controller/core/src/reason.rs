@@ -333,14 +333,6 @@ pub enum Reason {
     // --- what became of it
     /// A run's step, in words.
     Run { what: String },
-    /// Parallelism reached.
-    Reached { seconds: f64 },
-    /// What was promised and what was found.
-    Verified { vertex: Name, before: RecordsPerSec, after: RecordsPerSec, predicted: RecordsPerSec },
-    /// Capacity fell.
-    MadeWorse { vertex: Name, before: RecordsPerSec, after: RecordsPerSec },
-    /// What is asked but not there is asked no longer.
-    Withdrawn { vertex: Name, asked: Parallelism, running: Parallelism, after: Millis },
 }
 
 impl Reason {

@@ -204,16 +204,6 @@ pub(crate) fn write(reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result 
         R::TriedBefore { times, until } => write!(f, "tried {times} times without success: not again before {until}"),
         R::AwaitingApproval { expires } => write!(f, "waits for approval until {expires}"),
         R::Run { what } => write!(f, "{what}"),
-        R::Reached { seconds } => write!(f, "reached after {seconds:.1} s"),
-        R::Verified { vertex, before, after, predicted } => {
-            write!(f, "{vertex} can do {after} now, {before} before ({predicted} was predicted)")
-        }
-        R::MadeWorse { vertex, before, after } => {
-            write!(f, "{vertex} can do {after} now, less than the {before} before: undone")
-        }
-        R::Withdrawn { vertex, asked, running, after } => {
-            write!(f, "{vertex} runs at {running} though {asked} was asked for {after}: no longer asked")
-        }
     }
 }
 
@@ -260,7 +250,7 @@ pub(crate) fn name(reason: &Reason) -> &'static str {
         OptIn => "opt-in", NotAdaptive => "not-adaptive",
         OneParallelism => "one-parallelism", Savepoint => "savepoint",
         CheckpointAge => "checkpoint-age", TriedBefore => "tried-before", AwaitingApproval => "awaiting-approval",
-        Run => "run", Reached => "reached", Verified => "verified", MadeWorse => "made-worse",
-        Withdrawn => "withdrawn",
+        Run => "run",
+
     }
 }

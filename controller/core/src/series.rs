@@ -190,7 +190,8 @@ impl Window {
 
     /// All samples at or after `from`, oldest first.
     pub fn since(&self, from: Timestamp) -> impl DoubleEndedIterator<Item = (Timestamp, f64)> + '_ {
-        self.samples.iter().copied().filter(move |s| s.0 >= from)
+        let first = self.samples.partition_point(|s| s.0 < from);
+        self.samples.range(first..).copied()
     }
 
     /// How many samples it holds.

@@ -68,6 +68,25 @@ pub fn tell_figures() {
 /// A scenario on one Flink line. Its timeline is written however it ends.
 pub fn scenario(name: &'static str, flink: &'static str, run: fn(&Stage) -> Result<()>) -> Trial {
     let parts: &'static [&'static str] = if flink == super::FLINK_1 { &["flink-1.20.5"] } else { &["flink-2.2.1"] };
+    trial(name, flink, parts, run)
+}
+
+/// The same with a Kafka broker.
+pub fn kafka_scenario(name: &'static str, flink: &'static str, run: fn(&Stage) -> Result<()>) -> Trial {
+    let parts: &'static [&'static str] = if flink == super::FLINK_1 {
+        &["flink-1.20.5", "kafka-4.1.2", "connector-kafka-3.4.0-1.20"]
+    } else {
+        &["flink-2.2.1", "kafka-4.1.2", "connector-kafka-5.0.0-2.2"]
+    };
+    trial(name, flink, parts, run)
+}
+
+fn trial(
+    name: &'static str,
+    flink: &'static str,
+    parts: &'static [&'static str],
+    run: fn(&Stage) -> Result<()>,
+) -> Trial {
     crate::parts::needing(format!("real::{name}::{flink}"), parts, move || play(name, flink, run).map_err(Failed::from))
 }
 

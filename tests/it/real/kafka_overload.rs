@@ -26,6 +26,7 @@ pub fn right_size_at_once(stage: &Stage) -> Result<()> {
     let kafka = ["--kafka", "overload", "--partitions", "2", "--cost-ms", "1", "--parallelism", parallelism];
     let job = stage.submit(CALM, &kafka)?;
     let watch = Watch::start(&job, &stage.timeline);
+    job.until_caught_up(CALM, 1.0)?;
     let keeper = stage.controller_with(&six_sources(stage), INTERVAL)?;
     keeper.until_read(job.name())?;
     pause(25);

@@ -19,6 +19,7 @@ const WORSE: &str = "worse-above=1:10";
 pub fn undone_once(stage: &Stage) -> Result<()> {
     let job = stage.submit(ONE, &["--set", WORSE])?;
     let watch = Watch::start(&job, &stage.timeline);
+    job.until_caught_up(ONE, 1.0)?;
     let keeper = stage.controller("auto")?;
     keeper.until_read(job.name())?;
     pause(20);

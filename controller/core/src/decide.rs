@@ -69,16 +69,20 @@ fn unfit(
     if view.name_count > 1 {
         return Some(vec![Reason::NameTwice { count: view.name_count }]);
     }
+    // Between two restarts a job is never fit, so the cause of its restarts has to be told here.
+    let dependency = sizing::obstacles::failed_dependency(at, observation.failure.as_ref(), view.flowing_since);
+    let with_cause = |reason: Reason| Some([reason].into_iter().chain(dependency).collect());
     if observation.status != JobStatus::Running {
         let status = if observation.status == JobStatus::Ended { "ended" } else { "restarting or not yet running" };
         let looping = sizing::obstacles::restart_loop(at, &view.restarts);
-        return Some([Reason::NotRunning { status: status.to_owned() }].into_iter().chain(looping).collect());
+        let reasons: Option<Vec<Reason>> = with_cause(Reason::NotRunning { status: status.to_owned() });
+        return reasons.map(|reasons| reasons.into_iter().chain(looping).collect());
     }
     let Some(since) = observation.running_since else {
-        return Some(vec![not_all_running(observation)]);
+        return with_cause(not_all_running(observation));
     };
     let until = since.plus(policy.scaling.warm_up).max(view.not_before.unwrap_or(since));
-    (at < until).then(|| vec![Reason::WarmingUp { until }])
+    if at < until { with_cause(Reason::WarmingUp { until }) } else { None }
 }
 
 fn not_all_running(observation: &Observation) -> Reason {

@@ -6,7 +6,7 @@ use common::*;
 use weirkeeper_core::calendar::Cron;
 use weirkeeper_core::glob::Glob;
 use weirkeeper_core::job::{Edge, Ship};
-use weirkeeper_core::observation::Failure;
+use weirkeeper_core::observation::{Failure, JobStatus};
 use weirkeeper_core::policy::{Calendar, Floor, VertexPolicy};
 use weirkeeper_core::series::{Agg, SeriesKey, name};
 use weirkeeper_core::units::{Millis, Parallelism, Timestamp};
@@ -63,6 +63,22 @@ fn a_failure_that_names_an_outside_system_holds_until_records_have_flowed_since(
     rig.restart(1_000);
     rig.run_until(rig.at / 1_000 + 200);
     assert!(!rig.wanted().is_empty(), "{}", rig.standing());
+}
+
+#[test]
+fn between_two_restarts_the_outside_system_is_told_though_nothing_can_be_judged() {
+    let mut rig = overloaded();
+    rig.run_until(200);
+    let text = "TimeoutException: Timed out waiting for a node assignment".into();
+    rig.observation.failure = Some(Failure { at: Timestamp(rig.at), text, dependency: Some("Kafka".into()) });
+    rig.observation.status = JobStatus::Restarting;
+    rig.tick();
+    assert!(rig.wanted().is_empty() && rig.says("not-running") && rig.says("dependency-down"), "{}", rig.standing());
+    rig.observation.status = JobStatus::Running;
+    rig.restart(1_000);
+    rig.arriving = 0.0;
+    rig.tick();
+    assert!(rig.wanted().is_empty() && rig.says("warming-up") && rig.says("dependency-down"), "{}", rig.standing());
 }
 
 #[test]

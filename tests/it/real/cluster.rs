@@ -131,6 +131,11 @@ impl Cluster {
         http::get(&format!("{}/overview", self.url()))?["slots-total"].as_u64().context("slots-total")
     }
 
+    /// Cancels every job and waits until none is left.
+    pub fn clear(&self) -> Result<()> {
+        cancel_all(self.url())
+    }
+
     fn is_whole(&self) -> bool {
         !self.broken && self.slots().is_ok_and(|n| n == u64::from(TASKMANAGERS * SLOTS))
     }

@@ -36,6 +36,11 @@ limits:
     )
 }
 
+/// The same for several jobs, each by its exact name.
+pub fn policy_for(jobs: &[&str], mode: &str) -> String {
+    policy(&jobs.join("\", \""), mode)
+}
+
 /// A line of the log.
 #[derive(Clone, Debug)]
 pub struct Line(pub Value);

@@ -20,11 +20,15 @@ mod crash;
 mod hotkey;
 mod http;
 mod job;
+mod kafka;
+mod kafka_outage;
+mod kafka_overload;
 mod measure;
 mod proxy;
 mod recommend;
 mod redeploy;
 mod restart;
+mod session;
 mod slots;
 mod stage;
 mod steps;
@@ -32,12 +36,13 @@ mod taskmanager;
 mod timeline;
 mod wait;
 mod watch;
+mod worse;
 
 pub use cluster::{reap, stop_all};
 pub use stage::tell_figures;
 
 use libtest_mimic::Trial;
-use stage::{scenario, scenario_on};
+use stage::{kafka_scenario, scenario, scenario_on};
 
 /// The newer line.
 const FLINK_2: &str = "2.2.1";
@@ -49,10 +54,15 @@ pub fn trials() -> Vec<Trial> {
     vec![
         scenario("steps", FLINK_2, steps::up_and_down),
         scenario("steps", FLINK_1, steps::up_and_down),
+        scenario("session", FLINK_2, session::served_as_before),
+        kafka_scenario("kafka-outage", FLINK_2, kafka_outage::nothing_moves),
+        kafka_scenario("kafka-outage", FLINK_1, kafka_outage::nothing_moves),
         scenario("crash", FLINK_2, crash::one_terminal_state),
         scenario("crash", FLINK_1, crash::one_terminal_state),
+        scenario("worse", FLINK_2, worse::undone_once),
         scenario("restart", FLINK_2, restart::survived),
         scenario_on("redeploy", FLINK_1, &["jobmanager.scheduler=Default"], redeploy::by_savepoint),
+        kafka_scenario("kafka-overload", FLINK_2, kafka_overload::right_size_at_once),
         scenario("slots", FLINK_2, slots::short_of),
         scenario("slots", FLINK_1, slots::short_of),
         scenario("by-hand", FLINK_2, byhand::respected),

@@ -75,6 +75,26 @@ pub fn scenario(name: &'static str, flink: &'static str, run: Play) -> Trial {
 /// A scenario on a cluster with options of its own.
 pub fn scenario_on(name: &'static str, flink: &'static str, options: &'static [&'static str], run: Play) -> Trial {
     let parts: &'static [&'static str] = if flink == super::FLINK_1 { &["flink-1.20.5"] } else { &["flink-2.2.1"] };
+    trial(name, flink, parts, options, run)
+}
+
+/// A scenario with a Kafka broker.
+pub fn kafka_scenario(name: &'static str, flink: &'static str, run: Play) -> Trial {
+    let parts: &'static [&'static str] = if flink == super::FLINK_1 {
+        &["flink-1.20.5", "kafka-4.1.2", "connector-kafka-3.4.0-1.20"]
+    } else {
+        &["flink-2.2.1", "kafka-4.1.2", "connector-kafka-5.0.0-2.2"]
+    };
+    trial(name, flink, parts, &[], run)
+}
+
+fn trial(
+    name: &'static str,
+    flink: &'static str,
+    parts: &'static [&'static str],
+    options: &'static [&'static str],
+    run: Play,
+) -> Trial {
     let play = move || play(name, flink, options, run).map_err(Failed::from);
     crate::parts::needing(format!("real::{name}::{flink}"), parts, play)
 }

@@ -27,7 +27,10 @@ const FULL: f64 = 0.1;
 /// What a vertex works on: what a source sends, what another receives.
 pub fn work(graph: &JobGraph, v: usize, slice: &Slice) -> Option<f64> {
     if graph.is_source(v) {
-        slice.rate_out.filter(|r| *r > 0.0).or(slice.rate_in).or(slice.rate_out)
+        // What a source receives is no counter in Flink but an average over 60 s: it goes on for a minute after a source
+        // fell silent, and counts only where nothing is sent on at all because the sink is chained to it.
+        let sends = graph.outputs(v).next().is_some();
+        slice.rate_out.filter(|r| sends || *r > 0.0).or(slice.rate_in).or(slice.rate_out)
     } else {
         slice.rate_in
     }
@@ -315,6 +318,16 @@ mod tests {
             teach(&graph(), &[slice(0.0, *sent, 0.02, *held), slice(*received, 0.0, *busy, 0.0)], &mut fits);
         }
         share(fits.get("work"))
+    }
+
+    #[test]
+    fn a_source_that_fell_silent_sends_nothing_whatever_its_average_says() {
+        // 24 s after a broker was frozen: no counter moves, the 60 s average still says 360/s.
+        let silent = slice(360.0, 0.0, 0.0, 0.0).unwrap();
+        assert_eq!(work(&graph(), 0, &silent), Some(0.0));
+        // Where all is chained to the source nothing is ever sent on, and the average is all there is.
+        let chained = JobGraph { edges: Vec::new(), ..graph() };
+        assert_eq!(work(&chained, 0, &silent), Some(360.0));
     }
 
     #[test]

@@ -113,6 +113,15 @@ pub fn throttled(task: &str, index: &Index, series: Option<&str>, on_demand: boo
     (share > THROTTLED && !on_demand).then_some(reason)
 }
 
+/// The newest failure names an outside system, and nothing has shown since that it is back.
+pub fn failed_dependency(at: Timestamp, failure: Option<&Failure>, flowing_since: Option<Timestamp>) -> Option<Reason> {
+    // Records that have flowed for a while since the failure prove that it is back.
+    let recent = |f: &&Failure| at.since(f.at) <= DEPENDENCY_WITHIN && flowing_since.is_none_or(|since| since <= f.at);
+    let failure = failure.filter(recent)?;
+    let dependency = failure.dependency.clone()?;
+    Some(Reason::DependencyDown { dependency, evidence: failure.text.clone() })
+}
+
 /// The outside system that a source or sink waits for does not answer.
 pub fn dependency_down(
     graph: &JobGraph,
@@ -122,11 +131,8 @@ pub fn dependency_down(
     index: &Index,
     slices: &[Slices],
 ) -> Option<Reason> {
-    // Records that have flowed for a while since the failure prove that it is back.
-    let recent =
-        failure.filter(|f| at.since(f.at) <= DEPENDENCY_WITHIN && flowing_since.is_none_or(|since| since <= f.at));
-    if let Some((dependency, evidence)) = recent.and_then(|f| Some((f.dependency.clone()?, f.text.clone()))) {
-        return Some(Reason::DependencyDown { dependency, evidence });
+    if let Some(named) = failed_dependency(at, failure, flowing_since) {
+        return Some(named);
     }
     let silent = |v: &usize| slices[*v].slices.last().is_some_and(|s| s.rate_out == Some(0.0));
     (0..graph.vertices.len()).filter(|v| graph.is_source(*v)).filter(silent).find_map(|v| stalled(graph, v, index))

@@ -42,7 +42,7 @@ fn by_command(stage: &Stage, job: &Job) -> Result<u64> {
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("scenario.yaml"), policy(job.name(), "recommend"))?;
     let policies = folder.path().display().to_string();
-    let args = ["recommend", "--flink", stage.proxy.url(), "--policies", &policies, "--for", "16s"];
+    let args = ["recommend", "--flink", stage.proxy.url(), "--policies", &policies, "--for", "50s"];
     let mut command = program::command([&args[..], &["--interval", INTERVAL, "-o", "json"]].concat())?;
     let ended = program::Running::start(&mut command)?.wait(Duration::from_secs(90))?;
     ensure!(ended.code == Some(0), "recommend ended with {:?}\n{}", ended.code, ended.stderr);

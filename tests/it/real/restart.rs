@@ -17,7 +17,8 @@ pub fn survived(stage: &Stage) -> Result<()> {
     let watch = Watch::start(&job, &stage.timeline);
     let keeper = stage.controller("auto")?;
     keeper.until_read(job.name())?;
-    pause(25);
+    // Long enough for what one subtask can do to be learned: warm-up and two windows.
+    pause(75);
     job.load(1200)?;
     let wide = job.until_width("the size for four times the load", |p| p >= 4)?;
     job.until_caught_up(1200, 2.5)?;

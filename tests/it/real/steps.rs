@@ -19,7 +19,8 @@ pub fn up_and_down(stage: &Stage) -> Result<()> {
     let watch = Watch::start(&job, &stage.timeline);
     let keeper = stage.controller("auto")?;
     keeper.until_read(job.name())?;
-    pause(25);
+    // Long enough for what one subtask can do to be learned: warm-up and two windows.
+    pause(75);
     ensure!(stage.proxy.rescales().is_empty(), "60 % busy is no reason to rescale: {:?}", stage.proxy.rescales());
 
     let up_at = job.load(FOUR)?;

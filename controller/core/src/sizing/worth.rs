@@ -132,11 +132,20 @@ pub fn state_fits(
 pub struct Peaks {
     /// Times rising, values falling.
     entries: VecDeque<(Timestamp, f64)>,
+    /// What was taken in last.
+    last: Option<f64>,
 }
 
 impl Peaks {
-    /// Takes a demand in.
+    /// Takes a demand in. The one before holds until then: a gap (a restart and its warm-up) is not low demand.
     pub fn push(&mut self, at: Timestamp, value: f64, keep: Millis) {
+        if let Some(before) = self.last.replace(value).filter(|before| *before > value) {
+            self.add(at, before, keep);
+        }
+        self.add(at, value, keep);
+    }
+
+    fn add(&mut self, at: Timestamp, value: f64, keep: Millis) {
         while self.entries.back().is_some_and(|e| e.1 <= value) {
             self.entries.pop_back();
         }
@@ -166,6 +175,19 @@ impl Peaks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_demand_holds_until_the_next_is_known() {
+        let mut peaks = Peaks::default();
+        let at = |secs: i64| Timestamp(secs * 1_000);
+        peaks.push(at(0), 1_200.0, Millis::secs(30));
+        // Nothing was known from 0 to 25 s; 30 s of low demand are over at 55 s, not at 31 s.
+        peaks.push(at(25), 300.0, Millis::secs(30));
+        peaks.push(at(40), 310.0, Millis::secs(30));
+        assert_eq!(peaks.since(at(40 - 30)), Some(1_200.0));
+        peaks.push(at(56), 300.0, Millis::secs(30));
+        assert_eq!(peaks.since(at(56 - 30)), Some(310.0));
+    }
 
     #[test]
     fn the_aim_leaves_room_to_drain_after_an_unplanned_restart() {
@@ -262,7 +284,9 @@ mod tests {
         }
         assert_eq!(peaks.since(Timestamp(0)), Some(9.0));
         assert_eq!(peaks.since(Timestamp(10)), Some(9.0));
-        assert_eq!(peaks.since(Timestamp(11)), Some(4.0));
+        // 9 held until 20.
+        assert_eq!(peaks.since(Timestamp(11)), Some(9.0));
+        assert_eq!(peaks.since(Timestamp(21)), Some(4.0));
         assert_eq!(peaks.since(Timestamp(31)), None);
     }
 

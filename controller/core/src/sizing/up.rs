@@ -3,6 +3,7 @@
 use crate::reason::Reason;
 use crate::series::name;
 use crate::sizing::advice::{Advice, Direction, Work};
+use crate::sizing::flow::{self, Share};
 use crate::sizing::{plan, room, worth};
 use crate::units::{Millis, Ratio, RecordsPerSec};
 
@@ -24,6 +25,9 @@ pub(crate) fn advise(work: &Work) -> Option<Advice> {
     if !blockers.is_empty() {
         return Some(work.hold(reasons.into_iter().chain(obstacles).chain(blockers).collect()));
     }
+    if let Some(reason) = unjudged(work) {
+        return Some(work.hold(reasons.into_iter().chain(obstacles).chain([reason]).collect()));
+    }
     let task = work.task(&work.needs);
     let mut plan = task.up();
     plan.reasons.extend(obstacles);
@@ -39,6 +43,18 @@ pub(crate) fn advise(work: &Work) -> Option<Advice> {
         advice.reasons.push(cost(work));
     }
     Some(advice)
+}
+
+/// A vertex at its limit of which is not known yet what arrives: a plan made now would leave it out, and what it gives to
+/// the others would wait for this one. It is known within a minute.
+fn unjudged(work: &Work) -> Option<Reason> {
+    let graph = work.case.graph;
+    let learning = |v: usize| flow::share(work.case.memory.fits.get(&graph.vertices[v].id)) == Share::Learning;
+    let full = |v: usize| work.measured[v].is_some_and(|m| m.busy > flow::SATURATED);
+    let unknown = |v: &usize| !graph.is_source(*v) && work.arrivals[*v].is_none() && full(*v) && learning(*v);
+    let v = (0..graph.vertices.len()).find(unknown)?;
+    let why = "it is at its limit, and how much of what is sent to it arrives has not been seen for long enough";
+    Some(Reason::UnknownDemand { source: graph.vertices[v].name.clone(), why: why.to_owned() })
 }
 
 /// Network buffers that the plan would need and the smallest TaskManager does not have.

@@ -50,3 +50,22 @@ fn a_change_by_hand_is_told_while_it_holds_also_where_nothing_is_wanted() {
     rig.run_until(300 + 1_830);
     assert!(!rig.says("changed-by-hand"), "{:?}", rig.standing());
 }
+
+#[test]
+fn a_sink_that_is_hardly_busy_does_not_hold_back_what_feeds_it() {
+    let parts = vec![part("src", 1, 100_000.0), part("work", 1, 500.0), part("sink", 1, 100_000.0)];
+    let mut rig = Rig::new(parts, 300.0);
+    rig.config.dry_run = true;
+    rig.ships = vec![Ship::Hash, Ship::Forward];
+    // In its first window of 90 s (120 to 210 s) the sink is busy for 145 ms in 15 s, in the second for 45 ms: it does
+    // three times as many records per busy second as before.
+    while rig.at < 210_000 {
+        let sink = &mut rig.parts[2].totals;
+        (sink[2], sink[3]) = (sink[2] + 100.0, sink[3] - 100.0);
+        rig.tick();
+    }
+    rig.run_until(300);
+    rig.arriving = 1_200.0;
+    rig.run_until(360);
+    assert!(rig.wanted().get("work").is_some_and(|p| *p >= 4), "{}", rig.standing());
+}

@@ -283,9 +283,13 @@ impl<'a> Work<'a> {
         unseen.then_some(Reason::UnknownCapacity { vertex, why })
     }
 
-    /// A cold state backend looks slow: while its capacity rises, what was learned before counts, or nothing does.
+    /// A cold state backend looks slow: while its capacity rises, what was learned before counts, or nothing does. What
+    /// a vertex that is hardly busy does per busy second is noise, and holds nobody back.
     fn settling(&self, v: usize) -> Option<Reason> {
         let vertex = &self.case.graph.vertices[v];
+        if self.measured[v].is_some_and(|m| m.busy < capacity::PROVEN_ABOVE) {
+            return None;
+        }
         let known =
             self.case.memory.learned.get(&vertex.id).is_some_and(|l| l.points.contains_key(&vertex.parallelism.0));
         let rising = self.case.rising.contains(&v) && !known;

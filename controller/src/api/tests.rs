@@ -59,6 +59,7 @@ fn waiting() -> Run {
         patience: Millis(0),
         plan_hash: "abc".into(),
         approved_by: None,
+        redeploy: None,
         log: Vec::new(),
     }
 }

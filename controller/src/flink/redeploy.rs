@@ -159,11 +159,11 @@ async fn runs(client: &FlinkClient, action: &Action, job_id: &str) -> Step<Runs>
     }
     let overview: JobsOverview = client.get(Lane::Act, "/jobs/overview").await.map_err(unclear)?;
     let jobs = overview.jobs.into_iter().filter_map(super::answers::Entry::good);
-    let others = jobs.filter(|j| j.name == *action.job.name && j.jid != *action.job_id);
-    for other in others.filter(|j| graph::status(&j.state) != Some(JobStatus::Ended)) {
-        return Err(changed(format!("job {} of that name runs", other.jid)));
+    let mut others = jobs.filter(|j| j.name == *action.job.name && j.jid != *action.job_id);
+    match others.find(|j| graph::status(&j.state) != Some(JobStatus::Ended)) {
+        Some(other) => Err(changed(format!("job {} of that name runs", other.jid))),
+        None => Ok(Runs::Unknown),
     }
-    Ok(Runs::Unknown)
 }
 
 /// Why a job that was stopped does not run again.

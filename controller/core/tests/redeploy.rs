@@ -1,5 +1,5 @@
 //! A job that cannot be rescaled in place: stopped with a savepoint and run again, and what a crash may leave.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
 use common::*;

@@ -154,6 +154,9 @@ fn unplanned(job: &mut JobState, failed: bool, at: Timestamp, observation: &Obse
         let before = job.memory.unplanned.unwrap_or(took);
         job.memory.unplanned = Some(Millis(u64::midpoint(before.0, took.0)));
     }
+    if observation.running_since != job.view.attempt_since {
+        job.view.ran_before = job.view.ran_at;
+    }
     job.view.ran_at = Some(at);
 }
 

@@ -99,6 +99,9 @@ fn reached(state: &mut State, key: &JobKey, at: Timestamp, run: &mut Run, seen: 
     run.note(at, "reached");
     let took = seen.running_since.map_or(Millis(0), |since| since.since(acted));
     if let Some(job) = state.jobs.get_mut(key).filter(|_| took.0 > 0) {
+        // Flink 2.x goes on working until its next checkpoint: while tasks were seen to run, nothing stood still.
+        let gap = seen.running_since.zip(job.view.ran_before).map(|(since, ran)| since.since(ran));
+        let took = gap.filter(|gap| gap.0 > 0).map_or(took, |gap| gap.min(took));
         let before = job.memory.pause.unwrap_or(took);
         job.memory.pause = Some(Millis(u64::midpoint(before.0, took.0)));
     }

@@ -65,6 +65,8 @@ pub struct JobView {
     pub restarts: VecDeque<(Timestamp, f64)>,
     /// When all tasks were last seen to run.
     pub ran_at: Option<Timestamp>,
+    /// When all tasks of the attempt before were last seen to run.
+    pub ran_before: Option<Timestamp>,
     /// A failure that is not over: when all tasks were last seen to run, and how old the last checkpoint was then.
     pub failed_at: Option<(Timestamp, Millis)>,
     /// Last seen restarts and rescales.

@@ -35,8 +35,8 @@ pub struct Point {
 pub struct Learned {
     /// Measured capacity by parallelism.
     pub points: BTreeMap<u32, Point>,
-    /// By parallelism, the highest capacity seen while it was well loaded, steady or not yet: a lower bound, since a cold
-    /// state backend only looks slow.
+    /// By parallelism, what it could do at least: the highest capacity seen while it was well loaded, steady or not yet
+    /// (a cold state backend only looks slower), and the highest rate while it was not.
     #[serde(default)]
     pub seen: BTreeMap<u32, f64>,
     /// Highest sustained records/s per subtask ever seen.

@@ -69,3 +69,34 @@ fn a_sink_that_is_hardly_busy_does_not_hold_back_what_feeds_it() {
     rig.run_until(360);
     assert!(rig.wanted().get("work").is_some_and(|p| *p >= 4), "{}", rig.standing());
 }
+
+/// A sink whose busy time per record differs by a factor from one window of 90 s to the next.
+fn uneven(rig: &mut Rig, until: i64) {
+    while rig.at < until * 1_000 {
+        let by = if rig.at / 90_000 % 2 == 0 { 30.0 } else { -30.0 };
+        let sink = &mut rig.parts[2].totals;
+        (sink[2], sink[3]) = (sink[2] + by, sink[3] - by);
+        rig.tick();
+    }
+}
+
+#[test]
+fn a_hardly_busy_sink_that_has_run_alone_may_do_so_again() {
+    let parts = vec![part("src", 1, 100_000.0), part("work", 1, 500.0), part("sink", 1, 100_000.0)];
+    let mut rig = Rig::new(parts, 300.0);
+    rig.config.dry_run = true;
+    rig.ships = vec![Ship::Hash, Ship::Forward];
+    rig.policy().scaling.scale_down = ScaleDown { after: Millis::minutes(1), min_saving: 0.2 };
+    uneven(&mut rig, 500);
+    let six =
+        |v: &str| (v.into(), Bounds { lower: Parallelism(1), upper: Parallelism(if v == "src" { 1 } else { 6 }) });
+    rig.apply(&["src", "work", "sink"].map(six).into_iter().collect());
+    rig.arriving = 2_000.0;
+    uneven(&mut rig, 900);
+    rig.arriving = 300.0;
+    uneven(&mut rig, 1_090);
+    // One subtask of work is measured to do 500/s, and 300 / 0.7 and a little is needed. Each of the sink has done 333/s,
+    // 1.5 times that is proven, and one alone has been seen to run.
+    let wanted = rig.wanted();
+    assert_eq!((wanted.get("work"), wanted.get("sink")), (Some(&1), Some(&1)), "{}", rig.standing());
+}

@@ -197,12 +197,11 @@ pub fn proven(curve: &Curve, learned: Option<&Learned>, present_busy: f64, p: u3
     capacity.min(PROVEN_FACTOR * highest * f64::from(p))
 }
 
-/// Remembers what a well-loaded vertex could do at `p` at least.
+/// Remembers what a vertex could do at `p` at least: its capacity where it was well loaded, else what it did.
 pub fn see(learned: &mut Learned, p: u32, measured: &Measured, max_points: usize) {
-    if measured.busy >= PROVEN_ABOVE {
-        let best = learned.seen.entry(p).or_insert(0.0);
-        *best = best.max(measured.capacity);
-    }
+    let least = if measured.busy >= PROVEN_ABOVE { measured.capacity } else { measured.rate };
+    let best = learned.seen.entry(p).or_insert(0.0);
+    *best = best.max(least);
     while learned.seen.len() > max_points {
         learned.seen.pop_last();
     }

@@ -142,7 +142,9 @@ fn least_of(work: &Work, task: &Task, v: usize, limits: &mut Vec<Reason>) -> u32
     let half = p.div_ceil(2);
     let enough = |q: u32, seen: f64| task.required(v, q, 1.0).is_some_and(|required| seen >= required);
     let seen = |q: u32| learned.and_then(|l| l.seen.get(&q)).is_some_and(|seen| enough(q, *seen));
-    let measured = |q: u32| learned.is_some_and(|l| l.points.contains_key(&q)) || seen(q);
+    // What a hardly busy vertex does per busy second is never steady: that it has run at this size must do.
+    let ran = |q: u32| busy < capacity::PROVEN_ABOVE && learned.is_some_and(|l| l.seen.contains_key(&q));
+    let measured = |q: u32| learned.is_some_and(|l| l.points.contains_key(&q)) || seen(q) || ran(q);
     if covered >= half || measured(covered) {
         return covered;
     }

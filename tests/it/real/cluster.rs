@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Clusters that are up at once: each takes two to three GiB and starts slowly when others do, too.
-const MOST: usize = 3;
+/// Clusters that are up at once: each takes one to two GiB, and a third of a processor while its job runs.
+const MOST: usize = 4;
 /// TaskManagers of each cluster.
 pub const TASKMANAGERS: u32 = 2;
 /// Slots of each TaskManager.

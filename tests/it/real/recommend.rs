@@ -9,8 +9,10 @@ use crate::program;
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
 
-/// Four times what one subtask does at 60 %.
-const LOAD: u32 = 1200;
+/// 94 % of what one subtask does: too much, but no backlog grows, so that what is wanted is the same at any time. At the
+/// aim of 0.65 (see the scenario of steps) 723 records/s are needed: two subtasks.
+const LOAD: u32 = 470;
+const WANTED: u64 = 2;
 
 /// One weirkeeper recommends all the while, the command of that name looks for a while, and one in mode auto acts in the
 /// end: all three want the same, and only the last sends anything but reads.
@@ -31,9 +33,8 @@ pub fn same_but_nothing_moves(stage: &Stage) -> Result<()> {
     stage.timeline.figure("recommended by the command", command.to_string());
     stage.timeline.figure("recommended when auto acted", advised.to_string());
     stage.timeline.figure("asked for by auto", acted.to_string());
-    // The backlog grows from look to look, and with it the size that drains it in time: one subtask apart is the same.
-    ensure!(advised.abs_diff(acted) <= 1, "recommended {advised}, asked for {acted}");
-    ensure!(command.abs_diff(acted) <= 1, "the command recommended {command}, auto asked for {acted}");
+    let all = [first.wanted(ENRICH), Some(command), Some(advised), Some(acted)];
+    ensure!(all.iter().all(|w| *w == Some(WANTED)), "not the same, or not {WANTED}: {all:?}");
     Ok(())
 }
 

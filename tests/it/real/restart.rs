@@ -6,6 +6,7 @@ use super::timeline::now_ms;
 use super::wait::{eventually, pause};
 use super::watch::Watch;
 use anyhow::{Result, ensure};
+use std::time::Duration;
 
 /// `warmUp` of the scenarios' policy.
 const WARM_UP_MS: u64 = 10_000;
@@ -33,6 +34,7 @@ pub fn survived(stage: &Stage) -> Result<()> {
     stage.seconds("load change, to the request", down_at, request.at_ms);
     ensure!(request.at_ms >= back_at + WARM_UP_MS, "asked before the job was warm");
     job.until_width("parallelism 1", |p| p == 1)?;
+    watch.until_reached(down_at, |p| p == 1)?;
     in_one_step(stage, &watch, asked, wide)?;
     job.settle()?;
     Ok(())
@@ -53,8 +55,10 @@ fn in_one_step(stage: &Stage, watch: &Watch, asked: usize, wide: u64) -> Result<
 fn fail_once(job: &Job, watch: &Watch) -> Result<(u64, u64)> {
     let restarts = job.restarts()?;
     let failed_at = job.switch("throw", "enrich")?;
-    eventually("the failure", || Ok((job.restarts()? > restarts).then_some(())))?;
+    // Tasks look at their switches five times a second; Flink waits a second before it tries again.
+    std::thread::sleep(Duration::from_millis(300));
     job.switch("throw", "none")?;
+    eventually("the failure", || Ok((job.restarts()? > restarts).then_some(())))?;
     let back = eventually("the job to run again", || {
         let looks = watch.looks();
         let last = looks.last().filter(|l| l.at_ms > failed_at && l.running.is_whole());

@@ -24,7 +24,7 @@ pub fn short_of(stage: &Stage) -> Result<()> {
     job.until_width("all slots to be used", |p| p == ALL)?;
     stage.seconds("to all slots used", flood_at, watch.until_reached(flood_at, |p| p == ALL)?);
     let told = shortage(&keeper, &job, flood_at)?;
-    pause(30);
+    pause(15);
     within_the_slots(stage, &job)?;
     said_once(stage, &keeper, &job, flood_at)?;
     stage.timeline.figure("told", told);

@@ -19,7 +19,8 @@ pub fn short_of(stage: &Stage) -> Result<()> {
     let watch = Watch::start(&job, &stage.timeline);
     let keeper = stage.controller("auto")?;
     keeper.until_read(job.name())?;
-    pause(15);
+    // Long enough for the share of what is sent that arrives to be learned.
+    pause(30);
     let flood_at = job.load(FLOOD)?;
     job.until_width("all slots to be used", |p| p == ALL)?;
     stage.seconds("to all slots used", flood_at, watch.until_reached(flood_at, |p| p == ALL)?);

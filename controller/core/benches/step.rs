@@ -8,20 +8,19 @@ use common::{Part, Rig, part};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use weirkeeper_core::event::Event;
-use weirkeeper_core::policy::Mode;
+use weirkeeper_core::policy::{Mode, Scaling};
 use weirkeeper_core::series::MAX_SAMPLES;
 use weirkeeper_core::step;
-use weirkeeper_core::units::Timestamp;
+use weirkeeper_core::units::{Millis, Timestamp};
 
 const NAMES: [&str; 10] = ["src", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9"];
 
 /// Ten vertices in a row, read so often that every window is full. `arriving`: what 4 subtasks of 500/s are asked for.
-fn full(arriving: f64) -> Rig {
+fn full(window: Millis, arriving: f64) -> Rig {
     let parts: Vec<Part> = NAMES.iter().map(|name| part(name, 4, 500.0)).collect();
     let mut rig = Rig::new(parts, 1_000.0);
     rig.policy().mode = Mode::Recommend;
-    // Bursts make the window that is judged as long as the one that is kept.
-    rig.policy().scaling.window = weirkeeper_core::units::Millis::hours(1);
+    rig.policy().scaling.window = window;
     for n in 0..2 * MAX_SAMPLES {
         if n == 2 * MAX_SAMPLES - 10 {
             rig.arriving = arriving;
@@ -32,8 +31,12 @@ fn full(arriving: f64) -> Rig {
 }
 
 fn observed(c: &mut Criterion) {
-    for (name, arriving) in [("steady", 1_000.0), ("overloaded", 4_000.0)] {
-        let mut rig = full(arriving);
+    let usual = Scaling::default().window;
+    // The longest window that is kept, all of it judged: the worst there is.
+    let cases =
+        [("steady", usual, 1_000.0), ("overloaded", usual, 4_000.0), ("an hour judged", Millis::hours(1), 4_000.0)];
+    for (name, window, arriving) in cases {
+        let mut rig = full(window, arriving);
         rig.flow();
         let (at, event) = (Timestamp(rig.at), Event::Observed(Box::new(rig.observe())));
         let run = |mut state: weirkeeper_core::State| {

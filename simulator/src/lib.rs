@@ -1,3 +1,6 @@
 //! Pretends to be Flink, so that Weirkeeper can be tried without a cluster.
 
+pub mod controller;
 pub mod fleet;
+pub mod scenario;
+pub mod truth;

@@ -2,5 +2,6 @@
 
 pub mod controller;
 pub mod fleet;
+pub mod rng;
 pub mod scenario;
 pub mod truth;

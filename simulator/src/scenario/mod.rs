@@ -1,5 +1,8 @@
 //! A scenario: a synthetic cluster, its jobs with their true capacities, the load that arrives and what goes wrong.
 
+pub mod load;
+pub mod trace;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use weirkeeper_core::job::Ship;

@@ -1,6 +1,7 @@
 //! Pretends to be Flink, so that Weirkeeper can be tried without a cluster.
 
 pub mod controller;
+pub mod controllers;
 pub mod fleet;
 pub mod rng;
 pub mod scenario;

@@ -1,0 +1,4 @@
+//! Controllers to compare with Weirkeeper. They live here only: nothing that decides about a real job uses them.
+
+pub mod operator;
+pub mod options;

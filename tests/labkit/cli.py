@@ -86,7 +86,8 @@ def _submit(command):
     load.add_argument("--rate", type=float, default=300, help="records/s that arrive (default: %(default)s)")
     load.add_argument("--rates", help="SECONDS:RATE,... from the start, such as 0:300,75:1200,255:300")
     command.add_argument("--backlog", type=float, default=0, metavar="SECONDS", help="arrivals began so long before the start")
-    command.add_argument("--parallelism", default="source=1,enrich=1,sink=1", help="default: %(default)s")
+    command.add_argument("--parallelism", default="source=1,enrich=1,sink=1",
+                         help="0 leaves it to the submission; default: %(default)s")
     command.add_argument("--max-parallelism", type=_at_least(1), default=128, help="default: %(default)s")
     command.add_argument("--partitions", type=_at_least(1), default=8, help="of the source; must divide 840 (default: %(default)s)")
     command.add_argument("--keys", type=_at_least(1), help="about so many keys (default: about 800)")

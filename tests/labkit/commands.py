@@ -87,8 +87,8 @@ def _job_arguments(args):
     arguments = {"max-parallelism": args.max_parallelism, "partitions": args.partitions, "sink": args.sink}
     for entry in args.parallelism.split(","):
         vertex, _, number = entry.partition("=")
-        if vertex not in ("source", "enrich", "sink") or not number.isdigit() or int(number) < 1:
-            raise LabError(f"--parallelism takes source=P,enrich=P,sink=P; not {entry!r}")
+        if vertex not in ("source", "enrich", "sink") or not number.isdigit():
+            raise LabError(f"--parallelism takes source=P,enrich=P,sink=P, 0 for the submission's; not {entry!r}")
         arguments[f"{vertex}-parallelism"] = number
     if 840 % args.partitions:
         raise LabError(f"--partitions must divide 840 (1 to 8, 10, 12, 14, 15, 20, ...), so that keys keep their order: {args.partitions}")

@@ -258,6 +258,21 @@ fn a_fetcher_bound_source_is_sized_by_what_it_fetches() {
 }
 
 #[test]
+fn a_source_before_a_saturated_vertex_is_not_fetcher_bound() {
+    // As above, but what is behind the source does all that it can: 400 of 400. The buffers between them are filling.
+    let mut rig = advising(vec![part("src", 2, 10_000.0), part("work", 2, 200.0)], 200.0);
+    rig.without = vec![name::EMIT_LAG];
+    rig.run_until(120);
+    rig.arriving = 400.0;
+    for i in 0..10 {
+        rig.extra.insert(SeriesKey::task(name::LAG_SECONDS, "src", Agg::Max), 10.0 + 7.5 * f64::from(i));
+        rig.tick();
+    }
+    assert!(!rig.says("fetcher-bound"), "{}", rig.standing());
+    assert!(!rig.wanted().contains_key("src") && rig.wanted().contains_key("work"), "{}", rig.standing());
+}
+
+#[test]
 fn pending_records_are_only_a_floor() {
     let mut rig = advising(vec![part("src", 1, 100_000.0), part("work", 1, 500.0)], 1_000.0);
     rig.without = vec![name::EMIT_LAG];

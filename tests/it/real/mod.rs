@@ -62,6 +62,7 @@ pub fn trials() -> Vec<Trial> {
         scenario("worse", FLINK_2, worse::undone_once),
         scenario("restart", FLINK_2, restart::survived),
         scenario_on("redeploy", FLINK_1, &["jobmanager.scheduler=Default"], redeploy::by_savepoint),
+        scenario_on("redeploy", FLINK_2, &["jobmanager.scheduler=Default"], redeploy::by_savepoint_2),
         kafka_scenario("kafka-overload", FLINK_2, kafka_overload::right_size_at_once),
         scenario("slots", FLINK_2, slots::short_of),
         scenario("slots", FLINK_1, slots::short_of),

@@ -8,11 +8,21 @@ use super::stage::{INTERVAL, Stage};
 use super::wait::pause;
 use anyhow::{Context, Result, ensure};
 
-/// One stop and one run, the right size, nothing lost or doubled across the two jobs.
+/// Before 2.x a jar takes a parallelism per vertex, also where its code sets another.
 pub fn by_savepoint(stage: &Stage) -> Result<()> {
-    let job = stage.submit(300, &[])?;
+    redeployed(stage, 1)
+}
+
+/// From 2.x on it takes one for all vertices, and only where its code sets none.
+pub fn by_savepoint_2(stage: &Stage) -> Result<()> {
+    redeployed(stage, 0)
+}
+
+/// One stop and one run, the right size, nothing lost or doubled across the two jobs.
+fn redeployed(stage: &Stage, own: u32) -> Result<()> {
+    let job = stage.submit(300, &["--parallelism", &format!("source={own},enrich={own},sink={own}")])?;
     gated(stage, &job)?;
-    let keeper = stage.controller_with(&by_name(stage, &job)?, INTERVAL)?;
+    let keeper = stage.controller_with(&by_name(stage, &job, own)?, INTERVAL)?;
     let up_at = super::timeline::now_ms();
     let succeeded = |runs: Vec<super::controller::Run>| runs.iter().any(|r| r.phase() == "succeeded");
     ensure!(succeeded(keeper.until_runs_end()?), "the redeploy did not succeed: {:?}", keeper.runs()?);
@@ -44,12 +54,13 @@ fn gated(stage: &Stage, job: &Job) -> Result<()> {
 }
 
 /// The scenarios' policy, and the jar with the arguments that `tests/lab submit` gave it.
-fn by_name(stage: &Stage, job: &Job) -> Result<String> {
+fn by_name(stage: &Stage, job: &Job, own: u32) -> Result<String> {
     let jars = http::get(&format!("{}/jars", stage.cluster.url()))?;
     let jar = jars["files"][0]["name"].as_str().context("no jar")?.to_owned();
     let control = job.control();
     let args = format!(
-        "[--control, {control:?}, --job-name, {:?}, --max-parallelism, 128, --partitions, 8, --sink, plain]",
+        "[--control, {control:?}, --job-name, {:?}, --max-parallelism, 128, --partitions, 8, --sink, plain, \
+         --source-parallelism, \"{own}\", --enrich-parallelism, \"{own}\", --sink-parallelism, \"{own}\"]",
         job.name()
     );
     let lines = format!("scaling:\n  apply: stop-with-savepoint\n  jar: {{ name: {jar:?}, args: {args} }}");

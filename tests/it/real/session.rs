@@ -4,6 +4,7 @@ use super::controller::{Controller, policy_for};
 use super::job::Job;
 use super::proxy::{Fault, Seen};
 use super::stage::{INTERVAL, Stage};
+use super::timeline::now_ms;
 use super::wait::{eventually, pause};
 use super::watch::Watch;
 use anyhow::{Result, ensure};
@@ -37,7 +38,7 @@ pub fn served_as_before(stage: &Stage) -> Result<()> {
     let gone_at = job.until_caught_up(FOUR, 2.5)?;
     let wide = job.width()?.unwrap_or(0);
     ensure!((4..=5).contains(&wide), "{wide} is not the right parallelism for {FOUR} records/s");
-    stage.seconds("4x beside 500s: to running", up_at, watch.reached(up_at, |p| p >= 4).unwrap_or(0));
+    stage.seconds("4x beside 500s: to running", up_at, watch.reached(up_at, |p| p >= 4).unwrap_or_else(now_ms));
     stage.seconds("4x beside 500s: to lag gone", up_at, gone_at);
     only(&stage.proxy.rescales(), &job, 1)?;
 
@@ -48,7 +49,7 @@ pub fn served_as_before(stage: &Stage) -> Result<()> {
     // Parallelism 1 was watched for too short a time to count as measured: half at a step is the most.
     let smaller = |p: u64| p <= wide.div_ceil(2);
     job.until_width("half or less of the size for four times the load", smaller)?;
-    stage.seconds("1x beside silence: to running", down_at, watch.reached(down_at, smaller).unwrap_or(0));
+    stage.seconds("1x beside silence: to running", down_at, watch.reached(down_at, smaller).unwrap_or_else(now_ms));
     only(&stage.proxy.rescales(), &job, 2)?;
     neighbours(stage, &keeper, &failing)?;
     job.settle()?;

@@ -24,6 +24,8 @@ const FREE: f64 = 0.1;
 const OFFSETS_NEED: Millis = Millis::secs(60);
 /// A held source's lag counts as standing still after this many seconds.
 const FLAT_NEEDS: f64 = 15.0;
+/// A share of time held back that differs by more than this is another state of the job, not noise.
+const HELD_STEP: f64 = 0.2;
 /// A slope that is still noise after so many slices will not become clear by waiting.
 const PATIENT: usize = 8;
 /// Less lag than this is no backlog, whatever its slope: a fetch and a network buffer are about as old.
@@ -96,6 +98,11 @@ pub fn source(case: &SourceCase) -> SourceView {
         let have = slices.stretch_readings(|s| flow::work(case.graph, case.v, s));
         return SourceView::unknown(Reason::TooFewSamples { have, need: MIN_READINGS as u32 });
     }
+    let Some(stretch) = held_alike(stretch, case.policy.scaling.window) else {
+        let consumed = over(stretch, |s| flow::work(case.graph, case.v, s));
+        let few = Reason::TooFewSamples { have: 2, need: MIN_READINGS as u32 };
+        return SourceView { consumed, ..SourceView::unknown(few) };
+    };
     let Some(consumed) = over(stretch, |s| flow::work(case.graph, case.v, s)).filter(|c| *c > 0.0) else {
         let idle = case.last(name::SOURCE_IDLE, &[Agg::Min, Agg::Avg, Agg::Max]).unwrap_or(0.0);
         let idle = SourceView::unknown(Reason::SourceIdle { source: name(), idle: Millis(idle as u64) });
@@ -115,6 +122,23 @@ pub fn source(case: &SourceCase) -> SourceView {
         (None, None) => by_pressure(case, stretch, consumed),
     };
     backfill(case, consumed, view)
+}
+
+/// The newest part of a stretch over which a source is held back to the same degree. While that changes, buffers fill
+/// or empty: what is sent can stay the same by chance (300/s of a light load, then the 500/s that a full one lets
+/// through), and a lag whose slope spans the change tells neither load. `None`: another reading will tell more. A source
+/// whose backpressure never keeps still is judged by its rate alone, as soon as half a window has passed.
+fn held_alike(stretch: &[Slice], window: Millis) -> Option<&[Slice]> {
+    let held: Vec<f64> = stretch.iter().rev().map_while(|s| s.backpressured).collect();
+    let mean = |n: usize| held[..n].iter().sum::<f64>() / n as f64;
+    let changes = |n: &usize| (held[*n] - mean(*n)).abs() > HELD_STEP;
+    let Some(n) = (1..held.len()).find(changes) else { return Some(stretch) };
+    let span: f64 = stretch.iter().map(|s| s.secs).sum();
+    if n + 1 >= MIN_READINGS {
+        Some(&stretch[stretch.len() - n..])
+    } else {
+        (span >= window.as_secs() / 2.0 || stretch.len() >= PATIENT).then_some(stretch)
+    }
 }
 
 impl SourceCase<'_> {
@@ -223,8 +247,8 @@ fn by_event_time(case: &SourceCase, stretch: &[Slice], consumed: f64, (line, wor
     } else {
         floor(case, stretch, consumed, slope, trusted, &mut view);
     }
-    let busy = over(stretch, |s| s.busy).unwrap_or(1.0);
-    if slope > 0.05 && trusted && busy + held < 0.5 {
+    let has_time = |s: &Slice| s.busy.unwrap_or(1.0) + s.backpressured.unwrap_or(0.0) < 0.5;
+    if slope > 0.05 && trusted && stretch.iter().all(has_time) && flow::keeps_up(case.graph, case.v, case.slices) {
         let capacity = consumed / (1.0 - held);
         let source = case.graph.vertices[case.v].name.clone();
         view.fetcher_bound = Some(capacity);
@@ -304,4 +328,46 @@ fn backfill(case: &SourceCase, consumed: f64, mut view: SourceView) -> SourceVie
     };
     view.lag = None;
     view
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Slices of 3 s.
+    fn held(shares: &[f64]) -> Vec<Slice> {
+        let slice = |(i, share): (usize, &f64)| {
+            let begin = Timestamp(i as i64 * 3_000);
+            let (rate_in, rate_out, busy, hottest) = (None, Some(500.0), Some(0.1), None);
+            let backpressured = Some(*share);
+            Slice { begin, end: begin.plus(Millis(3_000)), secs: 3.0, rate_in, rate_out, busy, backpressured, hottest }
+        };
+        shares.iter().enumerate().map(slice).collect()
+    }
+
+    fn kept(shares: &[f64]) -> Option<usize> {
+        held_alike(&held(shares), Millis::secs(30)).map(<[Slice]>::len)
+    }
+
+    #[test]
+    fn a_slope_does_not_span_the_filling_of_buffers() {
+        // On a real Flink: 300/s, then 1200/s against 500/s; the rate out was alike by chance, the share held was not.
+        assert_eq!(kept(&[0.0, 0.3, 0.6]), None, "0.3 differs from 0.6: one slice is no stretch");
+        assert_eq!(kept(&[0.0, 0.3, 0.6, 0.6]), Some(2), "the two newest");
+        assert_eq!(kept(&[0.0, 0.1, 0.15, 0.2]), Some(4), "each within 0.2 of the mean of those after it");
+    }
+
+    #[test]
+    fn backpressure_that_never_keeps_still_is_not_waited_for() {
+        // 4 slices are 12 s, 5 are 15 s: half of the window of 30 s.
+        assert_eq!(kept(&[0.0, 0.5, 0.0, 0.5]), None);
+        assert_eq!(kept(&[0.5, 0.0, 0.5, 0.0, 0.5]), Some(5));
+    }
+
+    #[test]
+    fn without_backpressure_figures_the_rate_alone_counts() {
+        let mut slices = held(&[0.0, 0.5, 0.0]);
+        slices.iter_mut().for_each(|s| s.backpressured = None);
+        assert_eq!(held_alike(&slices, Millis::secs(30)).map(<[Slice]>::len), Some(3));
+    }
 }

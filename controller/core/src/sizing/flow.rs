@@ -4,7 +4,7 @@
 use crate::job::{JobGraph, Ship};
 use crate::memory::{InputFit, Sums};
 use crate::sizing::evidence::{Slice, Slices};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Old slices fade by this factor per new one: about 100 slices count, half an hour at 15 s.
@@ -140,6 +140,22 @@ fn ratio(fit: Option<&InputFit>) -> Option<f64> {
     }
 }
 
+/// Whether nothing behind `u` is seen to be at its limit: it would hold `u` back as soon as the buffers between are full.
+pub fn keeps_up(graph: &JobGraph, u: usize, slices: &[Slices]) -> bool {
+    let saturated = |v: usize| {
+        let newest = slices[v].slices.last();
+        newest.and_then(|s| s.hottest.or(s.busy)).is_some_and(|b| b > SATURATED)
+    };
+    let (mut seen, mut next) = (BTreeSet::new(), vec![u]);
+    while let Some(v) = next.pop() {
+        if v != u && saturated(v) {
+            return false;
+        }
+        next.extend(graph.outputs(v).map(|e| e.to).filter(|to| seen.insert(*to)));
+    }
+    true
+}
+
 /// Whether what is in flight between `u` and its downstream grows by more than a tenth of what flows.
 pub fn in_flight_grows(graph: &JobGraph, u: usize, slices: &[Slices], fits: &BTreeMap<Arc<str>, InputFit>) -> bool {
     graph.outputs(u).filter(|e| e.ship != Ship::Broadcast).any(|edge| {
@@ -260,7 +276,7 @@ fn own(
 pub fn topological(graph: &JobGraph) -> Vec<usize> {
     let n = graph.vertices.len();
     let mut missing: Vec<usize> = (0..n).map(|v| graph.inputs(v).count()).collect();
-    let mut ready: std::collections::BTreeSet<usize> = (0..n).filter(|v| missing[*v] == 0).collect();
+    let mut ready: BTreeSet<usize> = (0..n).filter(|v| missing[*v] == 0).collect();
     let mut order = Vec::with_capacity(n);
     while let Some(v) = ready.pop_first() {
         order.push(v);

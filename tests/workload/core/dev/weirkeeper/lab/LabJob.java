@@ -2,7 +2,9 @@
 package dev.weirkeeper.lab;
 
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.api.dag.Transformation;
 import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.DataStreamSink;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
@@ -19,31 +21,33 @@ public final class LabJob {
                 .process(new Enrich(options))
                 .name("enrich")
                 .uid("enrich")
-                .setParallelism(options.integer("enrich-parallelism", 1))
                 .disableChaining();
+        setParallelism(enriched.getTransformation(), options, "enrich");
         sink(enriched, options);
         env.execute(options.get("job-name", "lab-job"));
     }
 
     private static DataStream<Order> orders(StreamExecutionEnvironment env, Options options) throws Exception {
-        int parallelism = options.integer("source-parallelism", 1);
-        if (options.get("topic", null) != null) {
-            return kafka().orders(env, options).setParallelism(parallelism);
-        }
-        return env.fromSource(new OrdersSource(options), WatermarkStrategy.forMonotonousTimestamps(), "orders")
-                .uid("orders")
-                .setParallelism(parallelism);
+        SingleOutputStreamOperator<Order> orders = options.get("topic", null) != null
+                ? kafka().orders(env, options)
+                : env.fromSource(new OrdersSource(options), WatermarkStrategy.forMonotonousTimestamps(), "orders")
+                        .uid("orders");
+        setParallelism(orders.getTransformation(), options, "source");
+        return orders;
     }
 
     private static void sink(DataStream<Order> enriched, Options options) throws Exception {
-        int parallelism = options.integer("sink-parallelism", 1);
-        if (options.get("sink", "plain").equals("plain")) {
-            enriched.sinkTo(new CountingSink(options))
-                    .name("discard")
-                    .uid("discard")
-                    .setParallelism(parallelism);
-        } else {
-            kafka().sink(enriched, options).setParallelism(parallelism);
+        DataStreamSink<Order> sink = options.get("sink", "plain").equals("plain")
+                ? enriched.sinkTo(new CountingSink(options)).name("discard").uid("discard")
+                : kafka().sink(enriched, options);
+        setParallelism(sink.getTransformation(), options, "sink");
+    }
+
+    /** 0 leaves it to the submission, as jobs do that set none in their code. */
+    private static void setParallelism(Transformation<?> vertex, Options options, String name) {
+        int parallelism = options.integer(name + "-parallelism", 1);
+        if (parallelism > 0) {
+            vertex.setParallelism(parallelism);
         }
     }
 

@@ -4,5 +4,6 @@ pub mod controller;
 pub mod controllers;
 pub mod fleet;
 pub mod rng;
+pub mod recording;
 pub mod scenario;
 pub mod truth;

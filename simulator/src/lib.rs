@@ -3,7 +3,7 @@
 pub mod controller;
 pub mod controllers;
 pub mod fleet;
-pub mod rng;
 pub mod recording;
+pub mod rng;
 pub mod scenario;
 pub mod truth;

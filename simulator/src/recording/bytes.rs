@@ -148,13 +148,10 @@ mod tests {
             put_signed(&mut out, n);
             out
         };
-        assert_eq!([bytes(0), bytes(-1), bytes(1), bytes(-64), bytes(64)], [
-            vec![0],
-            vec![1],
-            vec![2],
-            vec![0x7f],
-            vec![0x80, 0x01]
-        ]);
+        assert_eq!(
+            [bytes(0), bytes(-1), bytes(1), bytes(-64), bytes(64)],
+            [vec![0], vec![1], vec![2], vec![0x7f], vec![0x80, 0x01]]
+        );
         for n in [0, 1, -1, 63, -65, 1 << 40, i64::MAX, i64::MIN] {
             assert_eq!(Cursor::new(&bytes(n)).signed(), Some(n));
         }

@@ -38,7 +38,8 @@ pub fn encode(values: &[f64]) -> (u8, Vec<u8>) {
 
 fn integers(values: &[f64]) -> Option<Vec<i64>> {
     // Minus zero would come back as zero.
-    let whole = |v: &f64| (v.fract() == 0.0 && v.abs() < EXACT && !(*v == 0.0 && v.is_sign_negative())).then(|| *v as i64);
+    let whole =
+        |v: &f64| (v.fract() == 0.0 && v.abs() < EXACT && !(*v == 0.0 && v.is_sign_negative())).then_some(*v as i64);
     values.iter().map(whole).collect()
 }
 

@@ -172,8 +172,8 @@ fn status_number(status: JobStatus) -> f64 {
 
 fn status(number: f64) -> JobStatus {
     match number {
-        n if n == 0.0 => JobStatus::Running,
-        n if n == 1.0 => JobStatus::Restarting,
+        0.0 => JobStatus::Running,
+        1.0 => JobStatus::Restarting,
         _ => JobStatus::Ended,
     }
 }

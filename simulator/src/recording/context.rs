@@ -200,10 +200,15 @@ impl Context {
                 Scheduler::Other(name) => name.clone(),
             }),
             checkpoints: o.checkpoints.as_ref().map(checkpoints_of),
-            requirements: o.requirements.as_ref().map(|all| {
-                all.iter().map(|(id, b)| (id.to_string(), [b.lower.0, b.upper.0])).collect()
+            requirements: o
+                .requirements
+                .as_ref()
+                .map(|all| all.iter().map(|(id, b)| (id.to_string(), [b.lower.0, b.upper.0])).collect()),
+            slots: o.slots.map(|s| SlotContext {
+                max: s.max,
+                on_demand: s.on_demand,
+                per_taskmanager: s.per_taskmanager,
             }),
-            slots: o.slots.map(|s| SlotContext { max: s.max, on_demand: s.on_demand, per_taskmanager: s.per_taskmanager }),
             failure: o.failure.as_ref().map(|f| FailureContext {
                 at: f.at.0,
                 text: f.text.clone(),

@@ -194,8 +194,7 @@ fn block(cursor: &mut Cursor<'_>, known: usize) -> Result<Block, String> {
         columns.push(column(cursor, rows, known)?);
     }
     let notes = sized(cursor).ok_or_else(short)?;
-    let notes: Vec<Note> =
-        serde_json::from_slice(notes).map_err(|e| format!("its events are not understood: {e}"))?;
+    let notes: Vec<Note> = serde_json::from_slice(notes).map_err(|e| format!("its events are not understood: {e}"))?;
     if notes.iter().any(|n| n.row as usize > rows) {
         return Err("an event belongs to a row that is not there".to_owned());
     }
@@ -240,7 +239,10 @@ fn chunk(input: &mut impl Read, at: &mut u64) -> Result<([u8; 4], Vec<u8>), Bad>
     let ([a, b, c, d], length) = (head[..4].try_into().unwrap_or_default(), &head[4..]);
     let length = u32::from_le_bytes(length.try_into().unwrap_or_default()) as usize;
     if length > MAX_CHUNK {
-        return Err(damaged(begin, format!("it says of itself that it is {length} bytes long, and {MAX_CHUNK} are the most")));
+        return Err(damaged(
+            begin,
+            format!("it says of itself that it is {length} bytes long, and {MAX_CHUNK} are the most"),
+        ));
     }
     let mut payload = vec![0u8; length];
     whole(input, &mut payload, at)?;

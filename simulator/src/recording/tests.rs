@@ -14,13 +14,13 @@ const COLUMNS: &str = r#"[{"id":0,"field":"status"},{"id":1,"field":"parallelism
 const END: &str = r#"{"rows":3,"blocks":1,"notes":0,"first":1736121600000,"last":1736121630000}"#;
 
 /// The block of docs/recordings.md: three rows, 15 s apart.
-const BLOCK: [u8; 47] = [
-    3, // rows
+const BLOCK: [u8; 46] = [
+    3,  // rows
     10, // bytes of the times
-    0x80, 0xa8, 0xda, 0xc0, 0x87, 0x65, // 1736121600000, doubled by the zigzag
+    0x80, 0xa0, 0xca, 0x8e, 0x87, 0x65, // 1736121600000, doubled by the zigzag
     0xb0, 0xea, 0x01, // 15000 more
     0x00, // and the same step again
-    3, // columns
+    3,    // columns
     0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, // status: the same in all rows, 0.0
     1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0x40, // parallelism: the same, 2.0
     2, 2, 5, // records: differences of differences, five bytes
@@ -203,7 +203,7 @@ fn reading(i: u64) -> Observation {
     let mut put = |key: SeriesKey, value: f64| samples.push(Sample { key: Arc::new(key), value });
     put(SeriesKey::task(name::RECORDS_OUT, "vertex a", Agg::Sum), (i * 1_234) as f64);
     put(SeriesKey::task(name::BUSY_RATE, "vertex b", Agg::Avg), 1_000.0 / (1.0 + i as f64));
-    if i % 4 == 0 {
+    if i.is_multiple_of(4) {
         let labels = vec![("tm_id".into(), "tm-1".into())];
         put(SeriesKey { labels, ..SeriesKey::job(name::HEAP_USED) }, 1e9 + i as f64);
     }
@@ -223,14 +223,13 @@ fn reading(i: u64) -> Observation {
             per_taskmanager: None,
             taskmanagers: 4,
         }),
-        requirements: (i % 100 != 3).then(|| {
-            BTreeMap::from([("a".into(), Bounds { lower: Parallelism(1), upper: Parallelism(p) })])
-        }),
+        requirements: (i % 100 != 3)
+            .then(|| BTreeMap::from([("a".into(), Bounds { lower: Parallelism(1), upper: Parallelism(p) })])),
         checkpoints: (i > 5).then(|| Checkpoints {
             last_completed: Some(Timestamp(1_000_000 + 60_000 * (i / 4) as i64)),
             last_completed_id: Some(i / 4),
             last_duration: Some(Millis(300 + i % 11)),
-            savepoint_in_progress: Some(i % 90 == 0),
+            savepoint_in_progress: Some(i.is_multiple_of(90)),
             interval: Some(Millis::secs(60)),
             ..Checkpoints::default()
         }),
@@ -241,7 +240,7 @@ fn reading(i: u64) -> Observation {
         }),
         facts: ClusterFacts { version: Some((2, 2)), buffer_debloat: Some(false), ..ClusterFacts::default() },
         samples,
-        missing: if i % 40 == 0 { vec!["slots: 503".into()] } else { Vec::new() },
+        missing: if i.is_multiple_of(40) { vec!["slots: 503".into()] } else { Vec::new() },
     }
 }
 
@@ -284,7 +283,9 @@ fn rescales_failures_and_gaps_are_told_from_what_was_read() {
     let (mut rescales, mut gaps) = (Vec::new(), Vec::new());
     while let Some(item) = rows.next().expect("reads") {
         match item {
-            Item::Note(Note { kind: NoteKind::Rescale { from, to, .. }, .. }) => rescales.push((from.clone(), to.clone())),
+            Item::Note(Note { kind: NoteKind::Rescale { from, to, .. }, .. }) => {
+                rescales.push((from.clone(), to.clone()))
+            }
             Item::Note(Note { at, kind: NoteKind::Gap { until, .. }, .. }) => gaps.push((*at, *until)),
             _ => {}
         }

@@ -6,6 +6,7 @@ use weirkeeper_core::decision::Decision;
 use weirkeeper_core::effect::Action;
 use weirkeeper_core::event::Event;
 use weirkeeper_core::job::JobKey;
+use weirkeeper_core::policy::Policy;
 use weirkeeper_core::units::{Millis, Timestamp};
 
 /// What a controller asks of the world.
@@ -36,6 +37,14 @@ pub trait Controller {
     }
     /// Takes what was read, and what became of its actions, at `at`.
     fn look(&mut self, at: Timestamp, events: &[Event]) -> Vec<Command>;
+    /// The policies it goes by, for the invariants; none: nothing is promised, and little is checked.
+    fn policies(&self) -> &[Policy] {
+        &[]
+    }
+    /// What is wrong with itself, as number of the invariant and sentence, if it notices.
+    fn fault(&self) -> Option<(u8, String)> {
+        None
+    }
     /// It was killed and has come back with what it keeps on disk.
     fn restarted(&mut self, _at: Timestamp) {}
 }

@@ -3,6 +3,8 @@
 pub mod controller;
 pub mod controllers;
 pub mod fleet;
+pub mod invariants;
+pub mod play;
 pub mod recording;
 pub mod rng;
 pub mod scenario;

@@ -240,7 +240,7 @@ fn evaluate_source(input: &Input) -> Answer {
 }
 
 fn full_cycle(input: &Input) -> Answer {
-    let options = input.options()?;
+    let options = Options { gauge_over_gauge: true, ..input.options()? };
     let history = input.list("history");
     let series = |key: &str, scale: f64| -> Vec<(i64, f64)> {
         history.iter().map(|h| ((h.maybe("t") * 1_000.0) as i64, h.maybe(key) * scale)).collect()

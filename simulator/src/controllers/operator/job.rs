@@ -92,7 +92,12 @@ pub fn handed_down(flow: &Flow, v: usize, demands: &[Demand]) -> Demand {
 
 fn true_rate(place: &Place, c: &Collected, options: &Options) -> f64 {
     let busy = rates::busy_time(&c.load, &c.busy, place.parallelism, options.aggregator);
-    let input = rates::input_rate_for_busy(&c.counters.records_in, &c.in_per_second, options.aggregator);
+    let records = &c.counters.records_in;
+    let input = if options.gauge_over_gauge {
+        rates::input_rate_for_busy(records, &c.in_per_second, options.aggregator)
+    } else {
+        rates::rate(records)
+    };
     rates::true_rate(busy, input, &c.observed, options)
 }
 

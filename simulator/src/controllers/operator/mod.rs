@@ -6,6 +6,7 @@
 
 pub mod align;
 pub mod capacity;
+pub mod controller;
 pub mod delayed;
 pub mod edges;
 pub mod health;
@@ -20,3 +21,5 @@ pub mod scalability;
 pub mod slots;
 pub mod vertex;
 pub mod window;
+
+pub use controller::Operator;

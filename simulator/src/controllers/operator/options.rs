@@ -81,6 +81,9 @@ pub struct Options {
     pub alignment: Mode,
     /// `metrics.busy-time.aggregator`.
     pub aggregator: Aggregator,
+    /// The true rate is a gauge over a gauge, as on that project's main branch since 2026; every release so far puts
+    /// the counter of records over the gauge of busy time. Not an option of the project.
+    pub gauge_over_gauge: bool,
     /// `vertex.exclude.ids`.
     pub exclude: Vec<String>,
     /// `scaling.enabled`.
@@ -121,6 +124,7 @@ impl Default for Options {
             history_age: Millis::hours(24),
             alignment: Mode::Balanced,
             aggregator: Aggregator::Max,
+            gauge_over_gauge: false,
             exclude: Vec::new(),
             scaling: true,
         }
@@ -186,6 +190,7 @@ impl Options {
             "restart.time-tracking.enabled" => self.restart_tracking = flag(key, value)?,
             "scaling.effectiveness.detection.enabled" => self.effectiveness_blocks = flag(key, value)?,
             "observed-scalability.enabled" => self.scalability = flag(key, value)?,
+            "gauge-over-gauge" => self.gauge_over_gauge = flag(key, value)?,
             "scaling.enabled" => self.scaling = flag(key, value)?,
             "scaling.parallelism-alignment.mode" | "alignment" => self.alignment = mode(key, value)?,
             "scaling.key-group.partitions.adjust.mode" => self.alignment = mode(key, &format!("LEGACY_{value}"))?,

@@ -81,8 +81,8 @@ pub enum Command {
     Run(RunArgs),
     /// Watch for a while, and say what would be changed and why; nothing is touched
     Recommend(RecommendArgs),
-    /// Find the problems of policy files
-    Check(PathsArgs),
+    /// Find the problems of policy and scenario files
+    Check(CheckArgs),
     /// Run the inline tests of policy files
     Test(PathsArgs),
     /// Say why, or why not, with every number
@@ -157,6 +157,15 @@ pub enum RecommendOutput {
     Json,
     /// YAML
     Yaml,
+}
+
+/// Options of `check`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Exit codes: 0 all is well; 1 problems; 2 a path could not be read.")]
+pub struct CheckArgs {
+    /// Policy and scenario files, or folders of them [default: ./policies where it is there, else the built-in policies]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
 }
 
 /// Files or folders.
@@ -347,6 +356,8 @@ pub struct SchemaArgs {
 pub enum SchemaKind {
     /// Policy files
     Policy,
+    /// Scenario files
+    Scenario,
     /// The file of --config
     Config,
 }

@@ -54,6 +54,7 @@ fn dispatch(global: &Global, command: Command) -> Result<u8, Stop> {
 fn schema(kind: SchemaKind) -> Result<u8, Stop> {
     match kind {
         SchemaKind::Policy => Ok(cmd_schema::run("policy", &mut stdout(), &mut stderr())),
+        SchemaKind::Scenario => Ok(cmd_schema::run("scenario", &mut stdout(), &mut stderr())),
         SchemaKind::Config => print(&crate::settings::schema()),
     }
 }

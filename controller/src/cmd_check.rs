@@ -1,17 +1,65 @@
-//! `weirkeeper check [PATH...]`: problems of policies.
+//! `weirkeeper check [PATH...]`: problems of policies and scenarios.
 
+use crate::policy::files::{self, File};
 use crate::policy::{self, Loaded};
+use crate::scenario;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// Reads everything under `paths` (none: `./policies` where that exists, else the built-in default) and writes every
 /// problem to `err`. Exit code: 0 clean, 1 problems, 2 a path could not be opened.
 pub fn run(paths: &[PathBuf], out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let loaded = policy::load_given(paths);
-    let code = exit_code(&loaded);
+    let found = Found::read(paths);
     // A reader that went away does not change what was found.
-    let _ = report(&loaded, out, err);
-    code
+    let _ = found.report(out, err);
+    found.exit_code()
+}
+
+/// What stands under the paths.
+struct Found {
+    policies: Loaded,
+    scenarios: scenario::Loaded,
+}
+
+impl Found {
+    fn read(paths: &[PathBuf]) -> Found {
+        if paths.is_empty() {
+            return Found { policies: policy::load_given(paths), scenarios: scenario::Loaded::default() };
+        }
+        let (all, unreadable) = files::read(paths);
+        let (scenarios, policies): (Vec<File>, Vec<File>) = all.iter().cloned().partition(scenario::is_scenario);
+        let policies = policy::load_files(&policies, unreadable, paths, &all);
+        Found { policies, scenarios: scenario::parse(&scenarios) }
+    }
+
+    fn exit_code(&self) -> u8 {
+        exit_code(&self.policies).max(u8::from(!self.scenarios.is_good()))
+    }
+
+    fn report(&self, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
+        print_faults(&self.policies, err)?;
+        self.scenarios.report().iter().try_for_each(|line| writeln!(err, "{line}"))?;
+        let (policies, scenarios) = (&self.policies, &self.scenarios);
+        let problems = policies.problems.len() + policies.unreadable.len() + scenarios.problems.len();
+        match problems {
+            0 => writeln!(out, "{}: no problems", self.counts()),
+            n => writeln!(err, "{}", count(n, "problem", "problems")),
+        }
+    }
+
+    /// What there is of each; nothing of a kind is not worth a word, unless there is nothing else.
+    fn counts(&self) -> String {
+        let policies = [
+            count(self.policies.policies.len(), "policy", "policies"),
+            count(self.policies.tests.len(), "test", "tests"),
+        ];
+        let scenarios = count(self.scenarios.scenarios.len(), "scenario", "scenarios");
+        match (self.policies.policies.is_empty(), self.scenarios.scenarios.is_empty()) {
+            (true, false) => scenarios,
+            (_, true) => policies.join(", "),
+            (false, false) => format!("{}, {scenarios}", policies.join(", ")),
+        }
+    }
 }
 
 /// 0 clean, 1 problems, 2 a path could not be opened.
@@ -20,19 +68,6 @@ pub(crate) fn exit_code(loaded: &Loaded) -> u8 {
         (false, _) => 2,
         (true, false) => 1,
         (true, true) => 0,
-    }
-}
-
-fn report(loaded: &Loaded, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
-    print_faults(loaded, err)?;
-    match loaded.is_good() {
-        true => writeln!(
-            out,
-            "{}, {}: no problems",
-            count(loaded.policies.len(), "policy", "policies"),
-            count(loaded.tests.len(), "test", "tests")
-        ),
-        false => writeln!(err, "{}", count(loaded.problems.len() + loaded.unreadable.len(), "problem", "problems")),
     }
 }
 
@@ -80,6 +115,26 @@ mod tests {
         assert_eq!((code, out.as_str()), (2, ""));
         assert!(err.starts_with(&format!("{}: cannot be opened: ", absent.display())) && err.contains("bad-value"));
         assert_eq!(check(&[good, absent]).0, 2);
+    }
+
+    #[test]
+    fn scenarios_are_told_from_policies() {
+        let dir = tempfile::tempdir().unwrap();
+        let scenario = "apiVersion: weirkeeper.dev/v1\nkind: Scenario\nmetadata: { name: s }\njobs:\n  - name: j\n    \
+                        vertices: [ { name: a, capacity: 1 } ]\n    load: [ constant: 1 ]\n";
+        std::fs::write(dir.path().join("s.yaml"), scenario).unwrap();
+        let all = [dir.path().to_owned()];
+        assert_eq!(check(&all), (0, "1 scenario: no problems\n".to_owned(), String::new()));
+        let policy = "apiVersion: weirkeeper.dev/v1\nkind: Policy\nmetadata: { name: a }\n";
+        std::fs::write(dir.path().join("p.yaml"), policy).unwrap();
+        assert_eq!(check(&all).1, "1 policy, 0 tests, 1 scenario: no problems\n");
+        std::fs::write(dir.path().join("t.yaml"), scenario.replace("capacity: 1", "capacity: 0")).unwrap();
+        let (code, out, err) = check(&all);
+        assert_eq!((code, out.as_str()), (1, ""));
+        assert!(err.contains("t.yaml:6:38: out-of-range: ") && err.ends_with("\n1 problem\n"), "{err}");
+        // Where policies are used, a scenario among them is a slip.
+        let loaded = policy::load(&all);
+        assert!(loaded.problems.iter().any(|p| p.message == "a scenario is not a policy"), "{:?}", loaded.report());
     }
 
     #[test]

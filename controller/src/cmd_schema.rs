@@ -1,6 +1,7 @@
 //! `weirkeeper schema KIND`: JSON Schema for editors.
 
 use crate::policy::schema;
+use crate::scenario;
 use std::io::Write;
 
 /// Prints the schema of `kind`. Exit code: 0, or 2 for a kind that has none. `config` is not answered here: its schema
@@ -8,7 +9,8 @@ use std::io::Write;
 pub fn run(kind: &str, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let (text, code) = match kind {
         "policy" => (writeln!(out, "{}", schema::policy()), 0),
-        "runbook" | "scenario" => (
+        "scenario" => (writeln!(out, "{}", scenario::schema::scenario()), 0),
+        "runbook" => (
             writeln!(
                 err,
                 "not-yet: this version has no {kind}s, so there is no schema for them\n  hint: `schema policy` is there"
@@ -36,10 +38,12 @@ mod tests {
     }
 
     #[test]
-    fn only_policies_have_one_here() {
+    fn policies_and_scenarios_have_one_here() {
         let committed = include_str!("../../policies/policy.schema.json");
         assert_eq!(print("policy"), (0, committed.to_owned(), String::new()));
-        for kind in ["runbook", "scenario", "colour"] {
+        let committed = include_str!("../../simulator/scenarios/scenario.schema.json");
+        assert_eq!(print("scenario"), (0, committed.to_owned(), String::new()));
+        for kind in ["runbook", "colour"] {
             let (code, out, err) = print(kind);
             assert!(code == 2 && out.is_empty() && err.contains(kind) && err.contains("hint: "), "{kind}: {err}");
         }

@@ -16,6 +16,7 @@ pub mod policies;
 pub mod policy;
 pub mod recommend;
 pub mod run;
+pub mod scenario;
 pub mod settings;
 pub mod show;
 pub mod store;

@@ -65,8 +65,11 @@ fn is_policy(reader: &mut Reader<'_>, node: &Node) -> bool {
     };
     let (code, message, hint) = match &kind.value {
         Value::Text(text) if text == "Policy" => return true,
-        Value::Text(text) if ["Runbook", "Scenario"].contains(&text.as_str()) => {
+        Value::Text(text) if text == "Runbook" => {
             (Code::NotYet, format!("kind {text} is not read by this version"), "keep it in a folder of its own")
+        }
+        Value::Text(text) if text == "Scenario" => {
+            (Code::Kind, "a scenario is not a policy".to_owned(), "keep it in a folder of its own")
         }
         Value::Text(text) => (Code::Kind, format!("kind {text:?} is not known"), "write `kind: Policy`"),
         value => (Code::Kind, format!("kind is {}", value.kind()), "write `kind: Policy`"),
@@ -75,7 +78,7 @@ fn is_policy(reader: &mut Reader<'_>, node: &Node) -> bool {
     false
 }
 
-fn api_version(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<()> {
+pub(crate) fn api_version(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<()> {
     let text = reader.text(node, name)?;
     if text != API_VERSION {
         let hint = format!("this version reads {API_VERSION}");
@@ -97,12 +100,12 @@ fn not_yet(reader: &mut Reader<'_>, fields: &Fields<'_>) {
 fn metadata(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<String> {
     reader.need(fields, "metadata", |reader, node, path| {
         let fields = reader.fields(node, path, known::METADATA)?;
-        reader.need(&fields, "name", policy_name)
+        reader.need(&fields, "name", file_name)
     })
 }
 
 /// A name that fits in a label, a file name and a Kubernetes object.
-fn policy_name(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<String> {
+pub(crate) fn file_name(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<String> {
     let text = reader.text(node, name)?;
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
     let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
@@ -127,7 +130,7 @@ fn matches(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<Match> {
     Some(Match { namespaces, jobs, labels })
 }
 
-fn labels(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<BTreeMap<String, String>> {
+pub(crate) fn labels(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<BTreeMap<String, String>> {
     let entries = reader.entries(node, name)?;
     let mut labels = BTreeMap::new();
     for (key, _, value) in entries {

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file of policies, as bytes.
+/// A file, as bytes.
+#[derive(Clone)]
 pub struct File {
     /// Its path.
     pub path: PathBuf,

@@ -1,8 +1,8 @@
 //! Policies as text: reading them, with every problem of every file at once, and running their inline tests.
 
 mod calendar;
-mod document;
-mod files;
+pub(crate) mod document;
+pub(crate) mod files;
 pub mod harness;
 mod hot;
 pub mod inline;
@@ -11,15 +11,15 @@ mod inline_series;
 mod jar;
 mod known;
 mod limits;
-mod node;
+pub(crate) mod node;
 mod notation;
 mod overlap;
-mod problem;
-mod reader;
+pub(crate) mod problem;
+pub(crate) mod reader;
 mod scaling;
 pub mod schema;
 mod selector;
-mod units;
+pub(crate) mod units;
 mod utilization;
 
 #[cfg(test)]
@@ -73,9 +73,14 @@ const BUILTIN_PATH: &str = "built-in:policies/default.yaml";
 /// Reads every file of `paths`. A path that holds no policy is a problem.
 pub fn load(paths: &[PathBuf]) -> Loaded {
     let (files, unreadable) = files::read(paths);
-    let mut loaded = parse(&files);
+    load_files(&files, unreadable, paths, &files)
+}
+
+/// Reads those of `all` that are meant to be policies; a folder of `paths` that holds nothing at all is a problem.
+pub(crate) fn load_files(policies: &[File], unreadable: Vec<Unreadable>, paths: &[PathBuf], all: &[File]) -> Loaded {
+    let mut loaded = parse(policies);
     loaded.unreadable = unreadable;
-    for path in paths.iter().filter(|p| p.is_dir() && !files.iter().any(|f| f.path.starts_with(p))) {
+    for path in paths.iter().filter(|p| p.is_dir() && !all.iter().any(|f| f.path.starts_with(p))) {
         loaded.problems.push(nothing_in(path));
     }
     settle(loaded)
@@ -140,14 +145,7 @@ fn read_file(file: &File, loaded: &mut Loaded, claims: &mut Vec<overlap::Claim>)
         loaded.tests.extend(tests);
     }
     if let Some(fault) = fault {
-        let (code, hint) = match fault.too_large {
-            true => (Code::TooLarge, "split the file, or nest less"),
-            false => (
-                Code::YamlSyntax,
-                "mind indentation and quotes: a value that holds `: `, `#` or begins with * or { needs quotes",
-            ),
-        };
-        reader.report(fault.at, code, fault.message, hint);
+        fault_of_syntax(&mut reader, fault);
     }
     if empty {
         reader.report(Pos::START, Code::NoPolicies, "the file holds no policy", "remove it, or begin with apiVersion");
@@ -156,8 +154,20 @@ fn read_file(file: &File, loaded: &mut Loaded, claims: &mut Vec<overlap::Claim>)
     loaded.problems.append(&mut reader.problems);
 }
 
+/// What is wrong with the YAML itself.
+pub(crate) fn fault_of_syntax(reader: &mut Reader<'_>, fault: node::Fault) {
+    let (code, hint) = match fault.too_large {
+        true => (Code::TooLarge, "split the file, or nest less"),
+        false => (
+            Code::YamlSyntax,
+            "mind indentation and quotes: a value that holds `: `, `#` or begins with * or { needs quotes",
+        ),
+    };
+    reader.report(fault.at, code, fault.message, hint);
+}
+
 /// The file as text, if it is some.
-fn text<'a>(file: &'a File, problems: &mut Vec<Problem>) -> Option<&'a str> {
+pub(crate) fn text<'a>(file: &'a File, problems: &mut Vec<Problem>) -> Option<&'a str> {
     if u64::try_from(file.bytes.len()).is_ok_and(|n| n > files::LARGEST) {
         let message = format!("more than {} bytes", files::LARGEST);
         problems.push(Problem::of_path(&file.path, Code::TooLarge, message, "split it".to_owned()));

@@ -52,11 +52,17 @@ pub enum Code {
     BadSeries,
     /// An inline test that cannot be run.
     BadTest,
+    /// Vertices and edges that make no job graph.
+    BadGraph,
+    /// A load trace that cannot be read.
+    BadTrace,
+    /// A place given to read scenarios from holds none.
+    NoScenarios,
 }
 
 impl Code {
     /// All of them, in the order of the documentation's table.
-    pub const ALL: [Code; 23] = [
+    pub const ALL: [Code; 26] = [
         Code::NotUtf8,
         Code::TooLarge,
         Code::YamlSyntax,
@@ -80,6 +86,9 @@ impl Code {
         Code::NoPolicies,
         Code::BadSeries,
         Code::BadTest,
+        Code::BadGraph,
+        Code::BadTrace,
+        Code::NoScenarios,
     ];
 
     /// The word that is printed and documented.
@@ -108,6 +117,9 @@ impl Code {
             Code::NoPolicies => "no-policies",
             Code::BadSeries => "bad-series",
             Code::BadTest => "bad-test",
+            Code::BadGraph => "bad-graph",
+            Code::BadTrace => "bad-trace",
+            Code::NoScenarios => "no-scenarios",
         }
     }
 }

@@ -80,7 +80,8 @@ impl<'a> Reader<'a> {
         at.right(offset + usize::from(matches!(first, Some('"' | '\''))))
     }
 
-    fn wrong_type(&mut self, node: &Node, name: &str, expected: &str, hint: &str) {
+    /// Notes that a value is of another kind than expected.
+    pub fn wrong_type(&mut self, node: &Node, name: &str, expected: &str, hint: &str) {
         let message = match (&node.value, name.is_empty()) {
             (Value::Null, false) => format!("{name} has no value: {expected} is expected"),
             (value, false) => format!("{name} is {}: {expected} is expected", value.kind()),

@@ -2,7 +2,7 @@
 //! derived reader stops at the first problem. A test holds the two together: fields and defaults are compared.
 
 mod inline;
-mod notation;
+pub(crate) mod notation;
 
 use inline::Test;
 use notation::{Duration, Percent, Share, Size};
@@ -18,7 +18,7 @@ pub fn policy() -> String {
 }
 
 /// An optional field may be left out, but not be given as null: a field without a value is a slip.
-fn without_null(schema: &mut Schema) {
+pub(crate) fn without_null(schema: &mut Schema) {
     schemars::transform::transform_subschemas(&mut without_null, schema);
     let Some(object) = schema.as_object_mut() else { return };
     let null = serde_json::json!({ "type": "null" });

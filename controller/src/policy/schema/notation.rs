@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
 /// A whole number with a unit: 250ms, 90s, 2m, 1h30m, 7d.
-pub(super) struct Duration;
+pub(crate) struct Duration;
 
 impl JsonSchema for Duration {
     fn schema_name() -> Cow<'static, str> {
@@ -22,7 +22,7 @@ impl JsonSchema for Duration {
 }
 
 /// A share: 0.2 or 20%.
-pub(super) struct Share;
+pub(crate) struct Share;
 
 impl JsonSchema for Share {
     fn schema_name() -> Cow<'static, str> {
@@ -42,7 +42,7 @@ impl JsonSchema for Share {
 }
 
 /// A percentage: 5 or 5%.
-pub(super) struct Percent;
+pub(crate) struct Percent;
 
 impl JsonSchema for Percent {
     fn schema_name() -> Cow<'static, str> {
@@ -62,7 +62,7 @@ impl JsonSchema for Percent {
 }
 
 /// A size: 100Gi.
-pub(super) struct Size;
+pub(crate) struct Size;
 
 impl JsonSchema for Size {
     fn schema_name() -> Cow<'static, str> {

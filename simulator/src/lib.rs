@@ -9,3 +9,4 @@ pub mod recording;
 pub mod rng;
 pub mod scenario;
 pub mod truth;
+pub mod world;

@@ -1,0 +1,1 @@
+//! What a reader sees: samples, averages, delays and faults of reading.

@@ -1,0 +1,62 @@
+//! How fast a world runs, and that its memory does not grow. Ignored: `cargo test --release -- --ignored --nocapture`.
+
+use super::*;
+
+/// Five vertices of 24 subtasks, checkpoints every minute, noise in load and capacity, a load that walks.
+fn large() -> Scenario {
+    let names = ["Source: in", "parse", "enrich", "window", "Sink: out"];
+    let vertices: Vec<Vertex> = names
+        .iter()
+        .enumerate()
+        .map(|(i, n)| Vertex {
+            partitions: (i == 0).then_some(24),
+            noise: 0.05,
+            skew: 0.1,
+            state: 1e9,
+            ..vertex(n, 24, 1_000.0)
+        })
+        .collect();
+    let edges = (0..4).map(|i| edge(i, i + 1, Ship::Hash, 1_000)).collect();
+    let walk = Shape::Walk { low: 5_000.0, high: 22_000.0, step: 500.0, every: Millis::minutes(1) };
+    let mut scenario = lab(1, Shape::Constant(0.0));
+    scenario.jobs = vec![job(vertices, edges, walk)];
+    scenario.jobs[0].checkpoints.interval = Millis::secs(60);
+    scenario.jobs[0].load.values_mut().for_each(|l| l.noise = 0.05);
+    scenario.cluster.task_managers = 6;
+    scenario.cluster.metric_update = Millis::secs(10);
+    scenario
+}
+
+#[test]
+#[ignore = "prints figures"]
+fn nanoseconds_per_tick() {
+    let mut world = world(large());
+    run(&mut world, 1_000);
+    let began = std::time::Instant::now();
+    let ticks = 18 * 3_600;
+    run(&mut world, ticks);
+    println!("{:.0} ns per tick", began.elapsed().as_nanos() as f64 / ticks as f64);
+    let began = std::time::Instant::now();
+    let polls = 4_320;
+    let samples: usize = (0..polls)
+        .map(|_| {
+            world.hosts_read = None;
+            observe(&mut world).samples.len()
+        })
+        .sum();
+    println!("{:.0} ns per poll of {} samples", began.elapsed().as_nanos() as f64 / f64::from(polls), samples / 4_320);
+}
+
+#[test]
+fn memory_does_not_grow_with_time() {
+    let mut scenario = large();
+    // It cannot keep up, and no checkpoint completes: everything has to be remembered, and is so coarsely.
+    scenario.jobs[0].vertices[4].capacity.lambda = 100.0;
+    scenario.jobs[0].checkpoints.timeout = Millis::secs(1);
+    scenario.jobs[0].checkpoints.tolerable_failures = u32::MAX;
+    let mut world = world(scenario);
+    run(&mut world, 20_000);
+    assert!(world.jobs[0].net.sources[0].remembered() <= 4_096);
+    assert!(world.truth()[0].lag > Millis::hours(4), "{:?}", world.truth());
+    assert!(world.jobs[0].checkpoints.history.len() <= 10 && world.jobs[0].failures.len() <= 16);
+}

@@ -8,5 +8,6 @@ pub mod play;
 pub mod recording;
 pub mod rng;
 pub mod scenario;
+pub mod score;
 pub mod truth;
 pub mod world;

@@ -13,7 +13,9 @@ pub mod steps;
 mod tests;
 
 use crate::play::Watch;
+use crate::scenario::{Job, Scenario};
 use crate::truth::JobTruth;
+use crate::world::BEGAN;
 use events::{Event, Recoveries};
 use job::JobScorer;
 use need::Sizer;
@@ -115,6 +117,23 @@ pub struct Known {
     pub faults: Vec<Timestamp>,
 }
 
+impl Known {
+    /// What a scenario tells of its jobs. A fault of the cluster is one of every job.
+    pub fn of(scenario: &Scenario, objective: Millis) -> BTreeMap<Arc<str>, Known> {
+        let cluster = &scenario.cluster;
+        let most = cluster.most_task_managers.unwrap_or(cluster.task_managers).max(cluster.task_managers);
+        let most = most.saturating_mul(cluster.slots_per_task_manager);
+        let faults = |name: &Arc<str>| {
+            let hits = scenario.faults.iter().filter(|f| f.job.as_ref().is_none_or(|j| j == name));
+            let mut times: Vec<Timestamp> = hits.map(|f| BEGAN.plus(f.at)).collect();
+            times.sort_unstable();
+            times
+        };
+        let known = |job: &Job| Known { objective, sizer: Some(Sizer::new(job, most)), faults: faults(&job.name) };
+        scenario.jobs.iter().map(|job| (job.name.clone(), known(job))).collect()
+    }
+}
+
 /// The default lag objective of policies.
 pub const OBJECTIVE: Millis = Millis::minutes(2);
 
@@ -124,6 +143,12 @@ pub struct Scorer {
     known: BTreeMap<Arc<str>, Known>,
     jobs: BTreeMap<Arc<str>, JobScorer>,
     last: Option<Timestamp>,
+}
+
+impl From<&Scenario> for Scorer {
+    fn from(scenario: &Scenario) -> Scorer {
+        Scorer::new(Known::of(scenario, OBJECTIVE))
+    }
 }
 
 impl Scorer {

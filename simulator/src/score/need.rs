@@ -1,11 +1,10 @@
 //! The slots that a load needs at full utilization, by the true capacities of a scenario's job.
 
-use crate::scenario::{Job, Vertex};
+use crate::scenario::Job;
+use crate::world::carries;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Records/s that `p` subtasks of a vertex carry; `keyed`: its input arrives by key.
-pub type Carries = fn(&Vertex, bool, u32) -> f64;
+use weirkeeper_core::job::Ship;
 
 /// Sizes a job for a load.
 #[derive(Clone, Debug)]
@@ -17,10 +16,10 @@ pub struct Sizer {
 
 impl Sizer {
     /// For a job on a cluster of at most `most` slots.
-    pub fn new(job: &Job, carries: Carries, most: u32) -> Sizer {
+    pub fn new(job: &Job, most: u32) -> Sizer {
         let inflow = inflow(job);
         let vertices = job.vertices.iter().enumerate().map(|(v, vertex)| {
-            let keyed = job.edges.iter().any(|e| e.to == v && e.ship == weirkeeper_core::job::Ship::Hash);
+            let keyed = job.edges.iter().any(|e| e.to == v && e.ship == Ship::Hash);
             let ceiling = vertex.max_parallelism.min(most).max(1);
             let curve = (1..=ceiling).map(|p| carries(vertex, keyed, p)).collect();
             (inflow[v], vertex.slot_group.clone(), curve)
@@ -65,8 +64,7 @@ fn inflow(job: &Job) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{Capacity, Checkpoints, Edge, Load, Restart, Shape};
-    use weirkeeper_core::job::Ship;
+    use crate::scenario::{Capacity, Checkpoints, Edge, Load, Restart, Shape, Vertex};
     use weirkeeper_core::units::Millis;
 
     fn vertex(name: &str, lambda: f64, selectivity: f64, group: &str) -> Vertex {
@@ -115,27 +113,23 @@ mod tests {
         }
     }
 
-    fn linear(vertex: &Vertex, _keyed: bool, p: u32) -> f64 {
-        vertex.capacity.lambda * f64::from(p)
-    }
-
     #[test]
     fn the_largest_vertex_of_each_group_counts() {
         // 600/s: source 1; map 1200/500 = 2.4, so 3; sink 120/40 = 3. One group: 3 slots; two: 3 + 3.
-        assert_eq!(Sizer::new(&job("a"), linear, 64).slots(600.0), 3);
-        assert_eq!(Sizer::new(&job("b"), linear, 64).slots(600.0), 6);
-        assert_eq!(Sizer::new(&job("a"), linear, 64).slots(0.0), 1);
+        assert_eq!(Sizer::new(&job("a"), 64).slots(600.0), 3);
+        assert_eq!(Sizer::new(&job("b"), 64).slots(600.0), 6);
+        assert_eq!(Sizer::new(&job("a"), 64).slots(0.0), 1);
     }
 
     #[test]
     fn what_cannot_be_carried_takes_all_there_is() {
-        assert_eq!(Sizer::new(&job("a"), linear, 8).slots(1e9), 8);
+        assert_eq!(Sizer::new(&job("a"), 8).slots(1e9), 8);
     }
 
     #[test]
     fn a_source_without_load_brings_nothing() {
         let mut job = job("a");
         job.load.clear();
-        assert_eq!(Sizer::new(&job, linear, 8).slots(600.0), 1);
+        assert_eq!(Sizer::new(&job, 8).slots(600.0), 1);
     }
 }

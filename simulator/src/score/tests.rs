@@ -38,7 +38,7 @@ fn sizer() -> Sizer {
         restart: Restart::Fixed { delay: ms, attempts: 1 },
         labels: BTreeMap::new(),
     };
-    Sizer::new(&job, |v, _, p| v.capacity.lambda * f64::from(p), 64)
+    Sizer::new(&job, 64)
 }
 
 struct Play {

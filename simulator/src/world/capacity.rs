@@ -1,6 +1,12 @@
 //! What a vertex can do: a law or measured points, and how unevenly its load falls on its subtasks.
 
-use crate::scenario::Capacity;
+use crate::scenario::{Capacity, Vertex};
+
+/// Records/s that a vertex carries with `p` subtasks while nothing goes wrong; `keyed`: its input arrives by key.
+pub(crate) fn carries(vertex: &Vertex, keyed: bool, p: u32) -> f64 {
+    let units = if keyed { Some(vertex.max_parallelism) } else { vertex.partitions };
+    nominal(&vertex.capacity, p) / spread(units, p, vertex.skew, 0.0).hottest
+}
 
 /// Records/s of `p` subtasks that all work all the time.
 pub(super) fn nominal(capacity: &Capacity, p: u32) -> f64 {

@@ -23,6 +23,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use capacity::carries;
 pub use failure::Failed;
 
 use crate::rng::Rng;

@@ -9,5 +9,6 @@ pub mod recording;
 pub mod rng;
 pub mod scenario;
 pub mod score;
+pub mod tournament;
 pub mod truth;
 pub mod world;

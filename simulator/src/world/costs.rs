@@ -51,8 +51,8 @@ pub(super) const STABILIZATION: i64 = 10_000;
 pub(super) const EXECUTING_STABILIZATION: i64 = 60_000;
 /// Without a completed checkpoint Flink 2.x rescales after so many failed ones (`rescale-trigger.max-checkpoint-failures`).
 pub(super) const FAILED_CHECKPOINTS: u32 = 2;
-/// A task that throws whenever it runs does so within 0.1 s (measured).
-pub(super) const THROWS_AFTER: i64 = 100;
+/// A task that throws whenever it runs does so with its first record.
+pub(super) const THROWS_AFTER: i64 = 10;
 /// A deployment on a TaskManager that is dead and not known to be fails about so late.
 pub(super) const UNREACHABLE_AFTER: i64 = 500;
 /// A source notices dead brokers when it looks for new partitions (`partition.discovery.interval.ms`, 5 minutes) ...

@@ -99,6 +99,8 @@ pub(super) struct Job {
     pub dirty: bool,
     pub(super) pool_seen: u64,
     pub(super) changed_size: bool,
+    /// It is down for a rescale: it starts with what there is.
+    pub(super) rescaling: bool,
     pub(super) poisoned_at: Option<f64>,
     pub(super) outage_since: Option<i64>,
     pub stalled_since: Option<i64>,
@@ -159,6 +161,7 @@ impl Job {
             dirty: true,
             pool_seen: 0,
             changed_size: true,
+            rescaling: false,
             poisoned_at: None,
             outage_since: None,
             stalled_since: None,

@@ -27,7 +27,8 @@ impl Job {
             _ => at,
         };
         let found = self.fits(free, around.cluster.mechanism);
-        let stable = at - since >= costs::STABILIZATION || around.cluster.mechanism == Mechanism::Reactive;
+        let at_once = std::mem::take(&mut self.rescaling) || around.cluster.mechanism == Mechanism::Reactive;
+        let stable = at_once || at - since >= costs::STABILIZATION;
         let Some((target, _)) = found.filter(|(_, whole)| *whole || stable) else {
             self.phase = Phase::Waiting(since);
             return;
@@ -239,7 +240,7 @@ impl Job {
         self.ever.rescales += 1;
         self.degraded = self.effects.bad.unwrap_or(1.0);
         let until = at + around.cluster.rescale_pause.0 as i64;
-        self.last_rescale = Some(until);
+        (self.last_rescale, self.rescaling) = (Some(until), true);
         self.phase = Phase::Down(until);
     }
 }

@@ -2,6 +2,7 @@
 //! that does exactly 500 records/s per subtask.
 
 mod attempts;
+mod commands;
 mod core;
 mod flows;
 mod reading;

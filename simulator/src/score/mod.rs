@@ -75,7 +75,7 @@ pub struct Scores {
     /// The least slot-hours for the same load with as many changes of size as the controller made, known beforehand, at
     /// full utilization, the first size free to choose. Absent where capacities are not known.
     pub clairvoyant_slot_hours: Option<f64>,
-    /// `slot_hours` over that.
+    /// `slot_hours` over that. The plan lets nothing wait, so who leaves a backlog standing may come below 1.
     pub clairvoyant_ratio: Option<f64>,
     /// Share of the time in which the lag was beyond the objective.
     pub late_time: f64,

@@ -9,6 +9,7 @@ use super::steps::Steps;
 use super::{Lag, Provisioning, Recovery, Scores};
 use crate::truth::JobTruth;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use weirkeeper_core::units::{Millis, Timestamp};
 
 const MINUTE_MS: u64 = 60_000;
@@ -22,13 +23,25 @@ struct Minute {
     slot_ms: f64,
 }
 
+/// What the next tick is compared with.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    lag: Millis,
+    restarts: u32,
+    rescales: u32,
+    parallelism: Vec<u32>,
+}
+
 /// Adds up one job.
 #[derive(Clone, Debug)]
 pub struct JobScorer {
     objective: Millis,
     sizer: Option<Sizer>,
-    first: Option<JobTruth>,
-    last: Option<JobTruth>,
+    name: Arc<str>,
+    /// Restarts and rescales before the first tick that was seen.
+    before: (u32, u32),
+    last: Option<Seen>,
+    backlog: f64,
     ms: u64,
     slot_ms: f64,
     late_ms: u64,
@@ -53,8 +66,10 @@ impl JobScorer {
         JobScorer {
             objective,
             sizer,
-            first: None,
+            name: "".into(),
+            before: (0, 0),
             last: None,
+            backlog: 0.0,
             ms: 0,
             slot_ms: 0.0,
             late_ms: 0,
@@ -92,10 +107,20 @@ impl JobScorer {
         self.late_records += if late { truth.consumed * seconds } else { 0.0 };
         self.lag.add(truth.lag.0, ms);
         self.compare(truth);
+        self.backlog = truth.backlog;
         self.events.tick(truth.at, truth.running, truth.lag);
         self.add_to_minute(truth, ms);
-        self.first.get_or_insert_with(|| truth.clone());
-        self.last = Some(truth.clone());
+        self.remember(truth);
+    }
+
+    fn remember(&mut self, truth: &JobTruth) {
+        if self.last.is_none() {
+            self.name = truth.name.clone();
+            self.before = (truth.restarts, truth.rescales);
+        }
+        let last = self.last.get_or_insert_default();
+        (last.lag, last.restarts, last.rescales) = (truth.lag, truth.restarts, truth.rescales);
+        last.parallelism.clone_from(&truth.parallelism);
     }
 
     /// What has changed since the tick before.
@@ -158,11 +183,9 @@ impl JobScorer {
     /// What it came to.
     pub fn finish(&self) -> Scores {
         let share = |part: f64, all: f64| if all > 0.0 { part / all } else { 0.0 };
-        let counted = |pick: fn(&JobTruth) -> u32| {
-            let (first, last) = (self.first.as_ref().map_or(0, pick), self.last.as_ref().map_or(0, pick));
-            last.saturating_sub(first)
-        };
-        let (rescales, restarts) = (counted(|t| t.rescales), counted(|t| t.restarts));
+        let (restarts, rescales) = self.last.as_ref().map_or((0, 0), |last| {
+            (last.restarts.saturating_sub(self.before.0), last.rescales.saturating_sub(self.before.1))
+        });
         let slot_hours = self.slot_ms / 3_600_000.0;
         let bound = (!self.bins.needs().is_empty()).then(|| {
             let bin_hours = f64::from(self.bins.width()) / 60.0;
@@ -171,7 +194,7 @@ impl JobScorer {
         // Only whole minutes were sized: the bound is stretched to the length of the run.
         let bound = bound.map(|b| b * self.ms as f64 / (self.minutes.max(1) * MINUTE_MS) as f64);
         Scores {
-            job: self.last.as_ref().map_or_else(|| "".into(), |t| t.name.clone()),
+            job: self.name.clone(),
             hours: self.ms as f64 / 3_600_000.0,
             slot_hours,
             clairvoyant_slot_hours: bound,
@@ -198,7 +221,7 @@ impl JobScorer {
                 faults: self.events.figures(Kind::Fault),
             },
             events: self.events.list().to_vec(),
-            backlog: self.last.as_ref().map_or(0.0, |t| t.backlog),
+            backlog: self.backlog,
         }
     }
 }

@@ -5,6 +5,8 @@ use crate::controller::{Command, Controller};
 use crate::invariants::{Checker, Violation};
 use crate::scenario::{FaultKind, Scenario};
 use crate::truth::JobTruth;
+use crate::world::World;
+use std::sync::Arc;
 use weirkeeper_core::event::Event;
 use weirkeeper_core::units::{Millis, Timestamp};
 
@@ -81,7 +83,39 @@ impl Played {
     }
 }
 
-/// Plays on any stage. `began` is the stage's time before the first tick.
+/// Plays a scenario in a world of its own.
+pub fn play(
+    scenario: &Scenario,
+    seed: u64,
+    controller: &mut dyn Controller,
+    watch: &mut dyn Watch,
+) -> Result<Played, Violation> {
+    let mut world = World::new(Arc::new(scenario.clone()), seed);
+    play_on(&mut world, scenario, seed, controller, watch)
+}
+
+impl Stage for World {
+    fn now(&self) -> Timestamp {
+        World::now(self)
+    }
+    fn tick(&mut self) {
+        World::tick(self);
+    }
+    fn poll(&mut self) -> Vec<Event> {
+        World::poll(self)
+    }
+    fn carry_out(&mut self, command: &Command) {
+        World::carry_out(self, command);
+    }
+    fn outcomes(&mut self) -> Vec<Event> {
+        World::outcomes(self)
+    }
+    fn truth(&self) -> &[JobTruth] {
+        World::truth(self)
+    }
+}
+
+/// Plays on any stage.
 pub fn play_on(
     stage: &mut dyn Stage,
     scenario: &Scenario,
@@ -109,7 +143,7 @@ struct Play<'a> {
 impl<'a> Play<'a> {
     fn new(scenario: &'a Scenario, seed: u64, controller: &dyn Controller, began: Timestamp) -> Play<'a> {
         let interval = controller.interval().unwrap_or(scenario.interval).max(TICK);
-        let checker = Checker::new(scenario, seed, began, controller.policies());
+        let checker = Checker::new(scenario, seed, began, interval, controller.policies());
         Play { scenario, began, interval, checker, played: Played::default(), dead: false }
     }
 

@@ -94,27 +94,6 @@ pub fn play(
     play_on(&mut world, scenario, seed, controller, watch)
 }
 
-impl Stage for World {
-    fn now(&self) -> Timestamp {
-        World::now(self)
-    }
-    fn tick(&mut self) {
-        World::tick(self);
-    }
-    fn poll(&mut self) -> Vec<Event> {
-        World::poll(self)
-    }
-    fn carry_out(&mut self, command: &Command) {
-        World::carry_out(self, command);
-    }
-    fn outcomes(&mut self) -> Vec<Event> {
-        World::outcomes(self)
-    }
-    fn truth(&self) -> &[JobTruth] {
-        World::truth(self)
-    }
-}
-
 /// Plays on any stage.
 pub fn play_on(
     stage: &mut dyn Stage,

@@ -57,7 +57,6 @@ impl Change {
     pub fn seen(&self, history: &History) -> Seen {
         Seen {
             purpose: self.purpose,
-            at: self.at,
             before: self.expected.clone(),
             target: self.bounds.clone(),
             changes: self.vertices.iter().map(|v| v.0).collect(),

@@ -1,6 +1,6 @@
 //! What the scenario says beforehand: capacities, and when the truth may not be seen yet.
 
-use crate::scenario::{Capacity, Cluster, Fault, FaultKind, Job, Scenario, Vertex};
+use crate::scenario::{Capacity, Fault, FaultKind, Job, Scenario, Vertex};
 use std::sync::Arc;
 use weirkeeper_core::job::Ship;
 use weirkeeper_core::units::{Millis, Timestamp};
@@ -11,7 +11,6 @@ const LATE: Millis = Millis::secs(5);
 /// A scenario, as far as the invariants need it.
 pub struct Facts {
     pub began: Timestamp,
-    pub cluster: Cluster,
     pub faults: Vec<Fault>,
     pub jobs: Vec<JobFacts>,
     /// How old the truth is that a reader sees, at most, while nothing blinds it.
@@ -29,10 +28,10 @@ pub struct JobFacts {
 
 impl Facts {
     pub fn new(scenario: &Scenario, began: Timestamp, interval: Millis) -> Facts {
-        let cluster = scenario.cluster.clone();
+        let cluster = &scenario.cluster;
         let visible = cluster.metric_delay + cluster.metric_update + interval + LATE;
         let jobs = scenario.jobs.iter().map(JobFacts::new).collect();
-        Facts { began, cluster, faults: scenario.faults.clone(), jobs, visible }
+        Facts { began, faults: scenario.faults.clone(), jobs, visible }
     }
 
     /// Faults of a job, or of all.

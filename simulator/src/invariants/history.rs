@@ -34,7 +34,6 @@ pub struct Done {
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub purpose: Purpose,
-    pub at: Timestamp,
     /// Bounds before, where they are said.
     pub before: BTreeMap<Arc<str>, Bounds>,
     pub target: BTreeMap<Arc<str>, Bounds>,

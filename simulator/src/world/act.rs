@@ -28,6 +28,8 @@ pub(super) enum Pending {
     Stop { job: usize, action: Box<Action>, until: i64, id: u64 },
     /// The same, asked for by a controller that wants the job to run again at once.
     Again { job: usize, id: u64, target: BTreeMap<Arc<str>, u32> },
+    /// The same, asked for through the REST API.
+    Finish { job: usize, id: u64 },
     /// An answer that comes late.
     Late { at: i64, event: Box<Event> },
 }
@@ -233,7 +235,7 @@ impl World {
         Ok(None)
     }
 
-    fn savepoint(&mut self, job: usize) -> u64 {
+    pub(super) fn savepoint(&mut self, job: usize) -> u64 {
         let now = self.now;
         let job = &mut self.jobs[job];
         job.checkpoints.savepoint(&job.net, now)
@@ -273,14 +275,12 @@ impl World {
     }
 
     fn savepoint_path(&self, job: usize) -> String {
-        let job = &self.jobs[job];
-        let number = job.checkpoints.restore.as_ref().map_or(0, |r| r.id);
-        let id = job.id.get(..6).unwrap_or_default();
-        format!("file:/savepoints/savepoint-{id}-{number:012x}")
+        let number = self.jobs[job].checkpoints.restore.as_ref().map_or(0, |r| r.id);
+        self.path_of(job, number, true)
     }
 
     /// It is run again under another id, from where it was stopped.
-    fn submit(&mut self, job: usize, job_id: Arc<str>, target: &BTreeMap<Arc<str>, u32>) {
+    pub(super) fn submit(&mut self, job: usize, job_id: Arc<str>, target: &BTreeMap<Arc<str>, u32>) {
         let pause = self.scenario.cluster.rescale_pause.0 as i64;
         let at = self.now + pause;
         self.jobs[job].submit(job_id, target, at);
@@ -294,6 +294,11 @@ impl World {
                 Pending::CheckpointFirst { job, action, until, id } => self.checkpoint_first(job, action, until, id),
                 Pending::Stop { job, action, until, id } => self.stopping(job, action, until, id),
                 Pending::Again { job, id, target } => self.again(job, id, target),
+                Pending::Finish { job, id } => match self.fate(job, id) {
+                    Some(Fate::Completed) => self.end(job),
+                    Some(Fate::Failed) => {}
+                    None => self.pending.push(Pending::Finish { job, id }),
+                },
                 pending @ Pending::Late { .. } => self.pending.push(pending),
             }
         }
@@ -316,7 +321,7 @@ impl World {
     }
 
     /// What became of a checkpoint or savepoint; `None`: it is not over.
-    fn fate(&self, job: usize, id: u64) -> Option<Fate> {
+    pub(super) fn fate(&self, job: usize, id: u64) -> Option<Fate> {
         let checkpoints = &self.jobs[job].checkpoints;
         let found = checkpoints.history.iter().rev().find(|c| c.id == id).map(|c| c.fate);
         // One that is not in the short history any more is long over.

@@ -5,7 +5,7 @@ use crate::scenario::{Capacity, Vertex};
 /// Records/s that a vertex carries with `p` subtasks while nothing goes wrong; `keyed`: its input arrives by key.
 pub(crate) fn carries(vertex: &Vertex, keyed: bool, p: u32) -> f64 {
     let units = if keyed { Some(vertex.max_parallelism) } else { vertex.partitions };
-    nominal(&vertex.capacity, p) / spread(units, p, vertex.skew, 0.0).hottest
+    nominal(&vertex.capacity, p) / Uneven { units, skew: vertex.skew, hot_key: 0.0 }.load(p, 0)
 }
 
 /// Records/s of `p` subtasks that all work all the time.
@@ -40,27 +40,58 @@ pub(super) struct Spread {
     pub coldest: f64,
 }
 
-/// From what cannot be split (`units`: key groups or partitions), from uneven keys, and from one hot key's share.
+/// Why the subtasks of a vertex have not all the same to do.
 ///
 /// `units` on `p` subtasks: the fullest has `ceil(m/p)` of `m`, so the load of the busiest is `p ceil(m/p) / m`.
-pub(super) fn spread(units: Option<u32>, p: u32, skew: f64, hot_key: f64) -> Spread {
-    let n = f64::from(p.max(1));
-    let (fullest, emptiest) = match units.filter(|m| *m > 0) {
-        Some(m) => (f64::from(m.div_ceil(p.max(1))), f64::from(m / p.max(1))),
-        None => (1.0, 1.0),
-    };
-    let per_unit = units.filter(|m| *m > 0).map_or(1.0, |m| n / f64::from(m));
-    let even = (fullest * per_unit * (1.0 + skew.max(0.0))).min(n);
-    let share = hot_key.clamp(0.0, 1.0);
-    let hottest = (share * n + (1.0 - share) * even).clamp(1.0, n);
-    // What the busiest does not do is left for the others.
-    let left = if p > 1 { (n - hottest) / (n - 1.0) } else { 1.0 };
-    Spread { hottest, coldest: left.min(emptiest * per_unit).clamp(0.0, 1.0) }
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Uneven {
+    /// Key groups or partitions.
+    pub units: Option<u32>,
+    /// The busiest has this much more than its units would give it, as a share.
+    pub skew: f64,
+    /// Share of all records that have one key.
+    pub hot_key: f64,
+}
+
+impl Uneven {
+    /// The two ends of it.
+    pub fn spread(&self, p: u32) -> Spread {
+        Spread { hottest: self.load(p, 0), coldest: self.load(p, p.saturating_sub(1)) }
+    }
+
+    /// Load of subtask `i` of `p` as a multiple of the mean; over all subtasks the sum is `p`. The first is the busiest,
+    /// the last the least busy.
+    pub fn load(&self, p: u32, i: u32) -> f64 {
+        if p <= 1 {
+            return 1.0;
+        }
+        let (n, first) = (f64::from(p), self.even(p, 0));
+        let busiest = (first * (1.0 + self.skew.max(0.0))).min(n);
+        let share = self.hot_key.clamp(0.0, 1.0);
+        let hottest = (share * n + (1.0 - share) * busiest).clamp(1.0, n);
+        if i == 0 {
+            return hottest;
+        }
+        // What the busiest takes is missing from the others, in proportion.
+        let left = if n > first { (n - hottest) / (n - first) } else { 0.0 };
+        self.even(p, i) * left
+    }
+
+    /// The same from what cannot be split alone: the first `m mod p` have one unit more.
+    fn even(&self, p: u32, i: u32) -> f64 {
+        let Some(m) = self.units.filter(|m| *m > 0) else { return 1.0 };
+        let own = m / p + u32::from(i < m % p);
+        f64::from(own) * f64::from(p) / f64::from(m)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn spread(units: Option<u32>, p: u32, skew: f64, hot_key: f64) -> Spread {
+        Uneven { units, skew, hot_key }.spread(p)
+    }
 
     fn law(lambda: f64, sigma: f64, kappa: f64) -> Capacity {
         Capacity { lambda, sigma, kappa, points: Vec::new() }
@@ -89,6 +120,17 @@ mod tests {
         // Two partitions on four subtasks: two idle, two do twice the mean.
         assert_eq!(spread(Some(2), 4, 0.0, 0.0), Spread { hottest: 2.0, coldest: 0.0 });
         assert_eq!(spread(None, 7, 0.0, 0.0), Spread { hottest: 1.0, coldest: 1.0 });
+    }
+
+    #[test]
+    fn loads_of_subtasks_add_up() {
+        for (units, p, skew, hot_key) in [(Some(128), 48, 0.3, 0.0), (Some(8), 12, 0.0, 0.2), (None, 5, 0.5, 0.1)] {
+            let uneven = Uneven { units, skew, hot_key };
+            let loads: Vec<f64> = (0..p).map(|i| uneven.load(p, i)).collect();
+            assert!((loads.iter().sum::<f64>() - f64::from(p)).abs() < 1e-9, "{loads:?}");
+            let s = spread(units, p, skew, hot_key);
+            assert!(loads.iter().all(|l| *l <= s.hottest && *l >= s.coldest), "{loads:?}");
+        }
     }
 
     #[test]

@@ -97,6 +97,8 @@ pub(super) struct Checkpoints {
     /// The newest that completed (savepoints are told apart: Flink does not count them as the latest).
     pub last: Option<Checkpoint>,
     pub restore: Option<Restore>,
+    /// From which the present attempt was restored.
+    pub restored: Option<u64>,
     pub completed: u32,
     pub failed: u32,
     /// Failed since one last completed.
@@ -117,6 +119,7 @@ impl Checkpoints {
             current: None,
             last: None,
             restore: None,
+            restored: None,
             completed: 0,
             failed: 0,
             in_a_row: 0,
@@ -351,6 +354,11 @@ impl Current {
             }
         }
         all.then_some(latest)
+    }
+
+    /// Which vertices have acknowledged.
+    pub fn acknowledged_by(&self) -> Vec<bool> {
+        self.passed.iter().map(Option::is_some).collect()
     }
 
     fn all_passed(&self) -> Option<i64> {

@@ -15,9 +15,9 @@ const MAX_MOMENTS: usize = 1_000;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct VertexFigures {
     /// Counters.
-    pub(super) totals: Totals,
+    pub totals: Totals,
     /// 60 s averages.
-    pub(super) averages: Averages,
+    pub averages: Averages,
     /// Share of its input buffers in use.
     pub in_pool: f64,
     /// Latency of a sink's last send, ms.

@@ -4,6 +4,7 @@
 //!
 //! Two passes: from the sinks up, what each vertex may do at most; from the sources down, what it does.
 
+use super::capacity::Spread;
 use super::source::Source;
 use crate::rng::Rng;
 use crate::scenario::{self, Vertex};
@@ -16,12 +17,14 @@ pub(super) struct Node {
     pub parallelism: u32,
     /// Records/s of all subtasks together while all work; faults are in it.
     pub nominal: f64,
-    /// The busiest subtask's load over the mean.
-    pub hottest: f64,
+    /// The busiest subtask's load over the mean, and the inverse.
+    hottest: f64,
+    evenness: f64,
     /// The least busy one's.
-    pub coldest: f64,
-    /// Records out per record in.
+    coldest: f64,
+    /// Records out per record in, and the inverse.
     pub selectivity: f64,
+    per_result: f64,
     /// Noise of what it can do.
     pub noise: f64,
     /// It holds results back, to send them all at once.
@@ -50,10 +53,14 @@ pub(super) struct Node {
 
 /// Counters of a vertex since its attempt began. Times are of the mean subtask, ms.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Totals {
+pub struct Totals {
+    /// Records received (of a source: read), all subtasks.
     pub records_in: f64,
+    /// Records sent, all subtasks.
     pub records_out: f64,
+    /// Busy time.
     pub busy: f64,
+    /// Backpressured time.
     pub backpressured: f64,
     /// Busy time of the busiest subtask.
     pub hottest: f64,
@@ -83,8 +90,10 @@ pub(super) struct Link {
     pub queue: f64,
     /// Records taken out in the last step.
     pub taken: f64,
-    /// Records on it for each record that its source reads.
+    /// Records on it for each record that its source reads, and the inverse.
     pub per_record: f64,
+    unit: f64,
+    one_copy: f64,
     /// The part of the receiver's work that is expected to come from here.
     share: f64,
     buffer: f64,
@@ -144,6 +153,7 @@ impl Net {
         for link in &mut self.links {
             let p = f64::from(parallelism[link.to]);
             link.fan = if link.broadcast { p } else { 1.0 };
+            link.one_copy = 1.0 / link.fan;
             link.limit = link.buffer * p;
             (link.queue, link.taken) = (0.0, 0.0);
             link.share = 1.0 / inputs[link.to].max(1) as f64;
@@ -162,6 +172,7 @@ impl Net {
             for &e in &self.outputs[v] {
                 let link = &mut self.links[e];
                 link.per_record = received[v] * self.nodes[v].selectivity * link.fan;
+                link.unit = if link.per_record > 0.0 { 1.0 / link.per_record } else { 0.0 };
                 if self.roots[link.to] == self.roots[v] {
                     received[link.to] += link.per_record;
                 }
@@ -193,8 +204,8 @@ impl Net {
         let (mut free, mut drain) = (f64::INFINITY, 0.0);
         for &e in &self.outputs[v] {
             let link = &self.links[e];
-            let room = (link.limit - link.queue).max(0.0) / link.fan;
-            let drains = self.nodes[link.to].can * link.share / link.fan;
+            let room = (link.limit - link.queue).max(0.0) * link.one_copy;
+            let drains = self.nodes[link.to].can * link.share * link.one_copy;
             if room + drains < free + drain {
                 (free, drain) = (room, drains);
             }
@@ -202,7 +213,7 @@ impl Net {
         let node = &mut self.nodes[v];
         let luck = if node.noise > 0.0 { (1.0 + node.noise * noise.gauss()).max(0.05) } else { 1.0 };
         node.speed = node.nominal * luck * secs;
-        let limit = node.speed / node.hottest;
+        let limit = node.speed * node.evenness;
         if node.windowed {
             node.sent = node.bursting.min(free + drain);
             node.bursting -= node.sent;
@@ -210,7 +221,7 @@ impl Net {
             return;
         }
         if node.selectivity > 0.0 {
-            (node.free, node.drain) = (free / node.selectivity, drain / node.selectivity);
+            (node.free, node.drain) = (free * node.per_result, drain * node.per_result);
             node.can = limit.min(node.free + node.drain);
         } else {
             node.can = limit;
@@ -251,11 +262,16 @@ impl Net {
         if let Some(s) = self.nodes[v].source {
             return self.sources[s].read(done);
         }
-        let single = self.inputs[v].len() == 1;
+        if let [only] = self.inputs[v][..] {
+            let link = &mut self.links[only];
+            link.taken = done;
+            link.queue = (link.queue - done).max(0.0);
+            return;
+        }
         let part = if there > 0.0 { done / there } else { 0.0 };
         for &e in &self.inputs[v] {
             let link = &mut self.links[e];
-            if !single && there > 0.0 {
+            if there > 0.0 {
                 // What an input gives changes slowly; half of the newest keeps up with it within seconds.
                 link.share = f64::midpoint(link.share, link.queue / there);
             }
@@ -266,13 +282,22 @@ impl Net {
 
     /// Records in buffers, by source, counted as records of that source.
     pub fn in_flight(&self, source: usize) -> f64 {
-        let of = |v: usize| self.roots[v] == source;
-        let queued = self.links.iter().filter(|l| l.queue > 0.0 && l.per_record > 0.0 && of(l.from));
-        queued.map(|l| l.queue / l.per_record).sum()
+        self.links.iter().filter(|l| self.roots[l.from] == source).map(|l| l.queue * l.unit).sum()
     }
 }
 
 impl Node {
+    /// How its load falls on its subtasks.
+    pub fn spread(&mut self, spread: Spread) {
+        (self.hottest, self.coldest) = (spread.hottest, spread.coldest);
+        self.evenness = 1.0 / spread.hottest;
+    }
+
+    /// Records/s that it can do: whoever sends to it waits for its busiest subtask.
+    pub fn effective(&self) -> f64 {
+        self.nominal * self.evenness
+    }
+
     /// Time is busy, backpressured or idle, and nothing else.
     fn account(&mut self, there: f64, ms: f64) {
         let (busy, held) = self.shares(there);
@@ -293,7 +318,7 @@ impl Node {
         if self.bursting > 0.0 {
             return (busy, 1.0 - busy);
         }
-        let wants = (self.speed / self.hottest).min(there);
+        let wants = (self.speed * self.evenness).min(there);
         if self.windowed || self.selectivity <= 0.0 || wants <= self.done * (1.0 + 1e-12) {
             return (busy, 0.0);
         }
@@ -308,8 +333,10 @@ fn node(v: &Vertex) -> Node {
         parallelism: v.parallelism,
         nominal: 0.0,
         hottest: 1.0,
+        evenness: 1.0,
         coldest: 1.0,
         selectivity: v.selectivity.max(0.0),
+        per_result: if v.selectivity > 0.0 { 1.0 / v.selectivity } else { 0.0 },
         noise: v.noise,
         windowed: v.emits_every.is_some(),
         held: 0.0,
@@ -337,6 +364,8 @@ fn link(e: &scenario::Edge) -> Link {
         queue: 0.0,
         taken: 0.0,
         per_record: 0.0,
+        unit: 0.0,
+        one_copy: 1.0,
         share: 1.0,
         buffer: f64::from(e.buffer.max(1)),
         broadcast: e.ship == Ship::Broadcast,

@@ -69,6 +69,8 @@ pub(super) struct Job {
     pub phase: Phase,
     /// Attempts of this submission.
     pub attempt: u32,
+    /// When it was submitted.
+    pub submitted: i64,
     /// When the present attempt was deployed.
     pub deployed: i64,
     pub running_since: Option<i64>,
@@ -139,6 +141,7 @@ impl Job {
             groups: groups(spec),
             phase: Phase::Down(at),
             attempt: 0,
+            submitted: at,
             deployed: at,
             running_since: None,
             parallelism: spec.vertices.iter().map(|v| v.parallelism).collect(),

@@ -1,6 +1,6 @@
 //! Attempts of a job: how it starts, fails, rescales and ends.
 
-use super::capacity;
+use super::capacity::{self, Uneven};
 use super::costs;
 use super::failure::{self, Cause};
 use super::job::{Around, Job, Phase, Wish};
@@ -14,6 +14,8 @@ use weirkeeper_core::units::Parallelism;
 
 /// A job that ended.
 pub(super) const FINISHED: &str = "FINISHED";
+/// A job that was cancelled.
+pub(super) const CANCELED: &str = "CANCELED";
 /// A job that its restart strategy gave up on.
 pub(super) const FAILED: &str = "FAILED";
 
@@ -103,6 +105,7 @@ impl Job {
 
     fn restore(&mut self, at: i64) {
         let restore = self.checkpoints.restore.as_ref();
+        self.checkpoints.restored = restore.map(|r| r.id);
         for (i, source) in self.net.sources.iter_mut().enumerate() {
             source.restore(restore.and_then(|r| r.positions.get(i)).copied().unwrap_or(0.0), at);
         }
@@ -117,19 +120,25 @@ impl Job {
         let mut least = f64::INFINITY;
         for (v, spec) in self.spec.vertices.iter().enumerate() {
             let p = self.parallelism[v];
-            let keyed = self.spec.edges.iter().any(|e| e.to == v && e.ship == Ship::Hash);
-            let units = if keyed { Some(spec.max_parallelism) } else { spec.partitions };
-            let spread = capacity::spread(units, p, spec.skew, self.effects.hot[v]);
+            let spread = self.uneven(v).spread(p);
             let node = &mut self.net.nodes[v];
             node.nominal = capacity::nominal(&spec.capacity, p) * self.effects.slow[v];
-            (node.hottest, node.coldest) = (spread.hottest, spread.coldest);
-            let can = node.nominal / node.hottest * self.degraded;
+            node.spread(spread);
+            let can = node.effective() * self.degraded;
             let gain = self.net.gain(v);
             if gain > 0.0 {
                 least = least.min(can / gain);
             }
         }
         self.capacity = if least.is_finite() { least } else { 0.0 };
+    }
+
+    /// Why the subtasks of a vertex have not all the same to do.
+    pub(super) fn uneven(&self, v: usize) -> Uneven {
+        let spec = &self.spec.vertices[v];
+        let keyed = self.spec.edges.iter().any(|e| e.to == v && e.ship == Ship::Hash);
+        let units = if keyed { Some(spec.max_parallelism) } else { spec.partitions };
+        Uneven { units, skew: spec.skew, hot_key: self.effects.hot[v] }
     }
 
     /// It fails at `at`, and restarts as its strategy says.
@@ -181,6 +190,7 @@ impl Job {
         self.failures.clear();
         self.id = id;
         self.submissions += 1;
+        self.submitted = at;
         self.deployed = at;
         self.phase = Phase::Down(at);
         self.version += 1;

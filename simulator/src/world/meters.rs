@@ -28,11 +28,16 @@ pub(super) struct Meters {
 
 /// What they say: records/s over all subtasks, and ms/s of the mean subtask.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Averages {
+pub struct Averages {
+    /// `numRecordsInPerSecond`.
     pub records_in: f64,
+    /// `numRecordsOutPerSecond`.
     pub records_out: f64,
+    /// `busyTimeMsPerSecond`.
     pub busy: f64,
+    /// `idleTimeMsPerSecond`.
     pub idle: f64,
+    /// `backPressuredTimeMsPerSecond`.
     pub backpressured: f64,
     /// Busy time of the busiest subtask.
     pub hottest: f64,

@@ -22,9 +22,15 @@ mod restart;
 mod source;
 #[cfg(test)]
 mod tests;
+pub mod view;
 
 pub(crate) use capacity::carries;
+pub use checkpoint::{Checkpoint, Fate};
 pub use failure::Failed;
+pub use figures::{HostFigures, JobFigures, SourceFigures, VertexFigures};
+pub use flow::Totals;
+pub use meters::Averages;
+pub use pool::{TaskManager, TaskManagerState};
 
 use crate::rng::Rng;
 use crate::scenario::{FaultKind, Scenario};

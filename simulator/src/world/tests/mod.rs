@@ -7,6 +7,7 @@ mod core;
 mod flows;
 mod reading;
 mod speed;
+mod viewing;
 
 use super::World;
 use crate::controller::Command;

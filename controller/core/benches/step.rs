@@ -37,14 +37,21 @@ fn observed(c: &mut Criterion) {
         [("steady", usual, 1_000.0), ("overloaded", usual, 4_000.0), ("an hour judged", Millis::hours(1), 4_000.0)];
     for (name, window, arriving) in cases {
         let mut rig = full(window, arriving);
-        rig.flow();
-        let (at, event) = (Timestamp(rig.at), Event::Observed(Box::new(rig.observe())));
-        let run = |mut state: weirkeeper_core::State| {
-            black_box(step(&rig.config, &mut state, at, &event));
-            state
+        let (config, mut state) = (rig.config.clone(), std::mem::take(&mut rig.state));
+        // As in life: one observation after the other on one state.
+        let next = || {
+            rig.at += rig.step_ms as i64;
+            rig.flow();
+            (Timestamp(rig.at), Event::Observed(Box::new(rig.observe())))
         };
+        let decide = |(at, event): (Timestamp, Event)| {
+            black_box(step(&config, &mut state, at, &event));
+            event
+        };
+        let mut next = next;
+        let mut decide = decide;
         c.bench_function(&format!("step of an observation, ten vertices, {name}"), |b| {
-            b.iter_batched(|| rig.state.clone(), run, BatchSize::SmallInput);
+            b.iter_batched(&mut next, &mut decide, BatchSize::SmallInput);
         });
     }
 }

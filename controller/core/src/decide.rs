@@ -4,7 +4,6 @@ use crate::act;
 use crate::decision::{Change, Decision, Verdict};
 use crate::effect::Effect;
 use crate::gates::{self, Held, Wanted};
-use crate::ingest;
 use crate::job::JobKey;
 use crate::learn;
 use crate::observation::{JobStatus, Observation};
@@ -108,9 +107,9 @@ fn advise(
         interval: config.interval,
         graph: &observation.graph,
         windows: &job.view.windows,
+        tracks: &job.view.tracks,
         policy,
         memory: &job.memory,
-        from: ingest::from(&job.view, policy, at),
         logs: &job.view.logs,
         peaks: &job.view.peaks,
         watched_since: job.view.watched_since,

@@ -46,9 +46,10 @@ pub(crate) fn observed(
     learn::checkpoints(&mut job.memory, observation.checkpoints.as_ref());
     if let (Some(policy), true) = (policy, observation.running_since.is_some()) {
         let from = from(&job.view, policy, at);
-        learn::slices(&mut job.view, &mut job.memory, &observation.graph, policy, from);
+        job.view.follow(&observation.graph, from);
+        learn::slices(&mut job.view, &mut job.memory, &observation.graph, policy);
     }
-    job.view.last = Some(Box::new(Observation { samples: Vec::new(), ..observation.clone() }));
+    job.view.last = Some(Box::new(observation.without_samples()));
     if followed.news || !known || moved || failed > 0.0 {
         state.touch(key);
     }
@@ -101,7 +102,7 @@ fn identity(job: &mut JobState, observation: &Observation) -> bool {
     }
     let other_id = job.view.last.as_ref().is_some_and(|last| last.job_id != observation.job_id);
     if other_id {
-        job.view.windows.clear();
+        job.view.forget_samples();
         job.view.counters = None;
         job.view.attempt_since = None;
     }
@@ -289,7 +290,7 @@ pub(crate) fn listed(state: &mut State, cluster: &str, jobs: &[JobKey]) {
 /// After a jump of the clock or a sleep of ours, what was sampled before says nothing: warm up first.
 pub(crate) fn resumed(state: &mut State, warm_up: Millis, at: Timestamp) {
     for job in state.jobs.values_mut().filter(|j| !j.view.windows.is_empty()) {
-        job.view.windows.clear();
+        job.view.forget_samples();
         job.view.watched_since = None;
         job.view.peaks.clear();
         job.view.not_before = Some(at.plus(warm_up));

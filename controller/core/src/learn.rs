@@ -7,7 +7,7 @@ use crate::sizing::advice::Lesson;
 use crate::sizing::burst::Work;
 use crate::sizing::capacity::{self, Measured};
 use crate::sizing::demand::{CURRENT, SourceView};
-use crate::sizing::evidence::{self, Slice};
+use crate::sizing::evidence::Slice;
 use crate::sizing::{flow, worth};
 use crate::units::{Millis, Timestamp};
 use crate::view::{JobView, Settle};
@@ -20,8 +20,8 @@ const STEADY: f64 = 0.10;
 const HOUR: i64 = 3_600_000;
 
 /// Takes the newest slice of each vertex in. `fresh`: all tasks have run for long enough.
-pub(crate) fn slices(view: &mut JobView, memory: &mut JobMemory, graph: &JobGraph, policy: &Policy, from: Timestamp) {
-    let newest = newest_slices(view, graph, from);
+pub(crate) fn slices(view: &mut JobView, memory: &mut JobMemory, graph: &JobGraph, policy: &Policy) {
+    let newest = newest_slices(view);
     flow::teach(graph, &newest, &mut memory.fits);
     for (v, slice) in newest.iter().enumerate() {
         let Some(slice) = slice else { continue };
@@ -39,14 +39,9 @@ pub(crate) fn slices(view: &mut JobView, memory: &mut JobMemory, graph: &JobGrap
 }
 
 /// Per vertex the slice that ends at the newest reading, if there is one.
-fn newest_slices(view: &JobView, graph: &JobGraph, from: Timestamp) -> Vec<Option<Slice>> {
-    let index = view.windows.index(graph);
+fn newest_slices(view: &JobView) -> Vec<Option<Slice>> {
     let newest = view.seen_at.unwrap_or_default();
-    let slice = |v: &crate::job::Vertex| {
-        let slices = evidence::slices(&view.windows, &index, &v.name, v.parallelism.0, from).slices;
-        slices.last().copied().filter(|s| s.end == newest)
-    };
-    graph.vertices.iter().map(slice).collect()
+    view.tracks.iter().map(|t| t.slices().slices.last().copied().filter(|s| s.end == newest)).collect()
 }
 
 fn settle(settle: &mut Settle, secs: f64, records: f64, busy: f64, window: Millis) {

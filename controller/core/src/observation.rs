@@ -152,3 +152,25 @@ pub struct Observation {
     /// Parts of the answer that were missing, stale or not understood, each in a few words: told, never guessed.
     pub missing: Vec<String>,
 }
+
+impl Observation {
+    /// All of it but the samples.
+    pub fn without_samples(&self) -> Observation {
+        Observation {
+            job: self.job.clone(),
+            job_id: self.job_id.clone(),
+            labels: self.labels.clone(),
+            graph: self.graph.clone(),
+            status: self.status,
+            running_since: self.running_since,
+            scheduler: self.scheduler.clone(),
+            slots: self.slots,
+            requirements: self.requirements.clone(),
+            checkpoints: self.checkpoints.clone(),
+            failure: self.failure.clone(),
+            facts: self.facts.clone(),
+            samples: Vec::new(),
+            missing: self.missing.clone(),
+        }
+    }
+}

@@ -194,6 +194,15 @@ impl Window {
         self.samples.range(first..).copied()
     }
 
+    /// The sample at exactly `at`. The newest ones are asked for most.
+    pub fn value_at(&self, at: Timestamp) -> Option<f64> {
+        let near = self.samples.iter().rev().take(4).find(|s| s.0 <= at);
+        match near {
+            Some((time, value)) => (*time == at).then_some(*value),
+            None => self.samples.binary_search_by_key(&at, |s| s.0).ok().map(|found| self.samples[found].1),
+        }
+    }
+
     /// How many samples it holds.
     pub fn len(&self) -> usize {
         self.samples.len()

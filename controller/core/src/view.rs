@@ -1,9 +1,11 @@
 //! What may be lost of a job: the sample window and what follows from it.
 
 use crate::decision::Decision;
+use crate::job::JobGraph;
 use crate::observation::Observation;
 use crate::sizing::VertexView;
 use crate::sizing::burst::WorkLog;
+use crate::sizing::evidence::Track;
 use crate::sizing::worth::Peaks;
 use crate::units::{Millis, Timestamp};
 use crate::windows::Windows;
@@ -43,6 +45,9 @@ pub struct Settle {
 pub struct JobView {
     /// Samples.
     pub windows: Windows,
+    /// What they say of each vertex, by its position.
+    #[serde(default)]
+    pub tracks: Vec<Track>,
     /// The newest observation, its samples taken out.
     pub last: Option<Box<Observation>>,
     /// When that was.
@@ -81,4 +86,22 @@ pub struct JobView {
     pub unmet_since: Option<Timestamp>,
     /// How many running jobs of its cluster have its name.
     pub name_count: u32,
+}
+
+impl JobView {
+    /// Forgets every sample: they are from another job, or from before the clock jumped.
+    pub fn forget_samples(&mut self) {
+        self.windows.clear();
+        self.tracks.clear();
+    }
+
+    /// Takes in what was read since.
+    pub fn follow(&mut self, graph: &JobGraph, from: Timestamp) {
+        self.windows.arrange(graph);
+        self.tracks.resize_with(graph.vertices.len(), Track::default);
+        let index = self.windows.index(graph);
+        for (track, vertex) in self.tracks.iter_mut().zip(&graph.vertices) {
+            track.follow(&self.windows, &index, &vertex.name, vertex.parallelism.0, from);
+        }
+    }
 }

@@ -5,6 +5,7 @@ use crate::observation::Sample;
 use crate::series::{Agg, MAX_SAMPLES, SeriesKey, Window};
 use crate::units::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -19,21 +20,24 @@ const KEEP: Millis = Millis::hours(1);
 pub struct Windows {
     /// When the job was observed, oldest first.
     times: VecDeque<Timestamp>,
-    #[serde(with = "as_list")]
-    series: BTreeMap<Arc<SeriesKey>, Window>,
+    /// By key, sorted.
+    series: Vec<(Arc<SeriesKey>, Window)>,
+    #[serde(skip)]
+    cache: Cache,
 }
 
-mod as_list {
-    //! JSON has no maps with structured keys.
-    use super::{Arc, BTreeMap, SeriesKey, Window};
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+/// What is worked out once and holds until a series comes or goes.
+#[derive(Clone, Debug, Default)]
+struct Cache {
+    /// Where the samples of the last observation went: the next one mostly has the same, in the same order.
+    places: Vec<usize>,
+    layout: Option<Arc<Layout>>,
+}
 
-    pub fn serialize<S: Serializer>(map: &BTreeMap<Arc<SeriesKey>, Window>, s: S) -> Result<S::Ok, S::Error> {
-        map.iter().collect::<Vec<_>>().serialize(s)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<Arc<SeriesKey>, Window>, D::Error> {
-        Ok(Vec::<(Arc<SeriesKey>, Window)>::deserialize(d)?.into_iter().collect())
+impl PartialEq for Cache {
+    /// It follows from the rest.
+    fn eq(&self, _: &Cache) -> bool {
+        true
     }
 }
 
@@ -47,29 +51,81 @@ impl Windows {
         while self.times.len() > MAX_SAMPLES {
             self.times.pop_front();
         }
-        for sample in samples.iter().filter(|s| s.value.is_finite() && s.value >= 0.0) {
-            if self.series.len() < MAX_SERIES || self.series.contains_key(&sample.key) {
-                self.series.entry(sample.key.clone()).or_default().push(at, sample.value, KEEP);
+        let mut places = std::mem::take(&mut self.cache.places);
+        places.resize(samples.len(), usize::MAX);
+        for (sample, place) in samples.iter().zip(&mut places) {
+            if sample.value.is_finite() && sample.value >= 0.0 {
+                self.take(at, sample, place);
             }
         }
+        self.cache.places = places;
         let oldest = at.minus(KEEP);
-        self.series.retain(|_, w| w.last().is_some_and(|(t, _)| t >= oldest));
+        let old = |w: &Window| w.last().is_none_or(|(t, _)| t < oldest);
+        if self.series.iter().any(|(_, w)| old(w)) {
+            self.series.retain(|(_, w)| !old(w));
+            self.cache = Cache::default();
+        }
+    }
+
+    /// `place` is where it is thought to go, and then where it went.
+    fn take(&mut self, at: Timestamp, sample: &Sample, place: &mut usize) {
+        let same = |key: &Arc<SeriesKey>| Arc::ptr_eq(key, &sample.key) || **key == *sample.key;
+        if !self.series.get(*place).is_some_and(|(key, _)| same(key)) {
+            *place = match self.series.binary_search_by(|(key, _)| key.cmp(&sample.key)) {
+                Ok(found) => found,
+                Err(_) if self.series.len() >= MAX_SERIES => return,
+                Err(gap) => {
+                    self.series.insert(gap, (sample.key.clone(), Window::default()));
+                    self.cache.layout = None;
+                    gap
+                }
+            };
+        }
+        self.series[*place].1.push(at, sample.value, KEEP);
+    }
+
+    /// Works the index out for that graph, unless it is known.
+    pub fn arrange(&mut self, graph: &JobGraph) {
+        if self.layout_of(graph).is_none() {
+            self.cache.layout = Some(Arc::new(self.lay_out(graph)));
+        }
+    }
+
+    fn layout_of(&self, graph: &JobGraph) -> Option<&Arc<Layout>> {
+        self.cache.layout.as_ref().filter(|l| l.vertices.iter().eq(graph.vertices.iter().map(|v| &v.name)))
+    }
+
+    fn lay_out(&self, graph: &JobGraph) -> Layout {
+        let mut tasks: BTreeMap<&str, BTreeMap<&Arc<str>, Places>> = BTreeMap::new();
+        for (place, (key, _)) in self.series.iter().enumerate() {
+            let of = |operator: &str| task_of(graph, operator);
+            let task = key.task.as_deref().or_else(|| of(key.operator.as_deref()?)).unwrap_or("");
+            tasks.entry(task).or_default().entry(&key.name).or_default().push((key.agg, place));
+        }
+        let names = |names: BTreeMap<&Arc<str>, Places>| {
+            let mut names: Names = names.into_iter().map(|(n, p)| (n.clone(), p)).collect();
+            names.sort_by(|a, b| order(&a.0, &b.0));
+            names
+        };
+        let mut tasks: Vec<_> = tasks.into_iter().map(|(task, by_name)| (task.into(), names(by_name))).collect();
+        tasks.sort_by(|a: &(Box<str>, _), b| order(&a.0, &b.0));
+        Layout { vertices: graph.vertices.iter().map(|v| v.name.clone()).collect(), tasks }
     }
 
     /// Forgets every sample: they are from another job, or from before the clock jumped.
     pub fn clear(&mut self) {
-        self.times.clear();
-        self.series.clear();
+        *self = Windows::default();
     }
 
     /// When the job was observed, at or after `from`.
-    pub fn times(&self, from: Timestamp) -> impl Iterator<Item = Timestamp> + '_ {
-        self.times.iter().copied().filter(move |t| *t >= from)
+    pub fn times(&self, from: Timestamp) -> impl DoubleEndedIterator<Item = Timestamp> + '_ {
+        let first = self.times.partition_point(|t| *t < from);
+        self.times.range(first..).copied()
     }
 
     /// How many samples it holds, over all series.
     pub fn len(&self) -> usize {
-        self.series.values().map(Window::len).sum()
+        self.series.iter().map(|(_, w)| w.len()).sum()
     }
 
     /// Whether it holds none.
@@ -78,13 +134,9 @@ impl Windows {
     }
 
     /// The index for one reading of all of them.
-    pub fn index<'a>(&'a self, graph: &'a JobGraph) -> Index<'a> {
-        let mut map: ByTask = BTreeMap::new();
-        for (key, window) in &self.series {
-            let task = key.task.as_deref().or_else(|| task_of(graph, key.operator.as_deref()?)).unwrap_or("");
-            map.entry(task).or_default().entry(&key.name).or_default().push((key.agg, window));
-        }
-        Index { map }
+    pub fn index<'a>(&'a self, graph: &JobGraph) -> Index<'a> {
+        let known = self.layout_of(graph).cloned();
+        Index { windows: self, layout: known.unwrap_or_else(|| Arc::new(self.lay_out(graph))) }
     }
 }
 
@@ -94,13 +146,42 @@ fn task_of<'a>(graph: &'a JobGraph, operator: &str) -> Option<&'a str> {
     names().find(|n| n.starts_with(operator)).or_else(|| names().find(|n| n.contains(operator)))
 }
 
-/// Windows by vertex and name.
-pub struct Index<'a> {
-    map: ByTask<'a>,
+/// Aggregation and position, of all series of one name.
+type Places = Vec<(Option<Agg>, usize)>;
+
+/// The series of one vertex, by name.
+type Names = Vec<(Arc<str>, Places)>;
+
+/// Where the series of each vertex are.
+#[derive(Debug)]
+struct Layout {
+    /// The vertices it was made for.
+    vertices: Vec<Arc<str>>,
+    /// By task, then by name, both in [`order`].
+    tasks: Vec<(Box<str>, Names)>,
 }
 
-type ByName<'a> = BTreeMap<&'a str, Vec<(Option<Agg>, &'a Window)>>;
-type ByTask<'a> = BTreeMap<&'a str, ByName<'a>>;
+/// By length first: the names have a long beginning in common, and hardly two are as long.
+fn order(a: &str, b: &str) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+}
+
+impl Layout {
+    fn places(&self, task: &str, name: &str) -> &[(Option<Agg>, usize)] {
+        let task = self.tasks.binary_search_by(|(t, _)| order(t, task)).ok().map(|at| &self.tasks[at].1);
+        let found = task.and_then(|names| {
+            let at = names.binary_search_by(|(n, _)| order(n, name)).ok()?;
+            Some(names[at].1.as_slice())
+        });
+        found.unwrap_or_default()
+    }
+}
+
+/// Windows by vertex and name.
+pub struct Index<'a> {
+    windows: &'a Windows,
+    layout: Arc<Layout>,
+}
 
 impl<'a> Index<'a> {
     /// A vertex's series, over its operators the first.
@@ -120,12 +201,13 @@ impl<'a> Index<'a> {
 
     /// Every series under that name and aggregation (one per TaskManager, say).
     pub fn all(&self, task: &str, name: &str, agg: Option<Agg>) -> impl Iterator<Item = &'a Window> + '_ {
-        let series = self.map.get(task).and_then(|t| t.get(name)).map_or(&[][..], Vec::as_slice);
-        series.iter().filter(move |s| s.0 == agg).map(|s| s.1)
+        let windows = self.windows;
+        let places = self.layout.places(task, name).iter();
+        places.filter(move |(of, _)| *of == agg).map(move |(_, place)| &windows.series[*place].1)
     }
 }
 
 /// The sample at exactly `at`.
 pub fn value_at(window: &Window, at: Timestamp) -> Option<f64> {
-    window.since(at).next().filter(|s| s.0 == at).map(|s| s.1)
+    window.value_at(at)
 }

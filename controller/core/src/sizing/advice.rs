@@ -8,7 +8,7 @@ use crate::reason::{Limit, Reason};
 use crate::sizing::burst::{Bursts, WorkLog};
 use crate::sizing::capacity::{self, Curve, Measured};
 use crate::sizing::demand::{self, SourceCase, SourceView};
-use crate::sizing::evidence::{self, Slices};
+use crate::sizing::evidence::{Slices, Track};
 use crate::sizing::flow::{self, Arrival, Origin};
 use crate::sizing::plan::{Need, Plan, Task};
 use crate::sizing::worth::Peaks;
@@ -91,12 +91,12 @@ pub struct Case<'a> {
     pub graph: &'a JobGraph,
     /// What was sampled.
     pub windows: &'a Windows,
+    /// What that says of each vertex.
+    pub tracks: &'a [Track],
     /// The policy.
     pub policy: &'a Policy,
     /// What was learned.
     pub memory: &'a JobMemory,
-    /// Samples before this do not count.
-    pub from: Timestamp,
     /// Bursts, by vertex id.
     pub logs: &'a BTreeMap<Arc<str>, WorkLog>,
     /// Demand so far, by source id.
@@ -137,12 +137,7 @@ pub(crate) struct Work<'a> {
 /// Judges a job.
 pub fn advise(case: &Case) -> Advice {
     let index = case.windows.index(case.graph);
-    let slices: Vec<Slices> = case
-        .graph
-        .vertices
-        .iter()
-        .map(|v| evidence::slices(case.windows, &index, &v.name, v.parallelism.0, case.from))
-        .collect();
+    let slices: Vec<Slices> = case.tracks.iter().map(|t| t.slices().clone()).collect();
     if let Some(reason) = not_moving(case, &slices) {
         return Advice { reasons: vec![reason], stale: true, ..Advice::default() };
     }

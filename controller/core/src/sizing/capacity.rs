@@ -8,6 +8,7 @@ use crate::memory::{Learned, Point};
 use crate::reason::Method;
 use crate::sizing::evidence::{Slice, Slices, over};
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// Exponent beyond what was measured.
 pub const EXPONENT: f64 = 0.9;
@@ -121,7 +122,15 @@ impl Curve {
 }
 
 fn power(to: u32, from: u32) -> f64 {
-    libm::pow(f64::from(to) / f64::from(from), EXPONENT)
+    raised(to) / raised(from)
+}
+
+/// `p^0.9`. A plan asks for it thousands of times, so the usual ones are worked out once.
+fn raised(p: u32) -> f64 {
+    static USUAL: OnceLock<Vec<f64>> = OnceLock::new();
+    let raise = |p: u32| libm::pow(f64::from(p), EXPONENT);
+    let usual = USUAL.get_or_init(|| (0..=1_024).map(raise).collect());
+    usual.get(p as usize).copied().unwrap_or_else(|| raise(p))
 }
 
 fn usl([a, b, c]: [f64; 3], p: u32) -> f64 {

@@ -8,6 +8,7 @@ use crate::series::{Agg, Window, name};
 use crate::sizing::stats::newest_stretch;
 use crate::units::{Millis, Timestamp};
 use crate::windows::{Index, Windows, value_at};
+use serde::{Deserialize, Serialize};
 
 /// A change point needs this many readings after it: two differences that agree.
 pub const MIN_READINGS: usize = 3;
@@ -15,7 +16,7 @@ pub const MIN_READINGS: usize = 3;
 const MOVED: f64 = 0.05;
 
 /// A vertex between two readings.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Slice {
     /// The earlier reading.
     pub begin: Timestamp,
@@ -36,7 +37,7 @@ pub struct Slice {
 }
 
 /// The slices of one vertex, oldest first, and whether its figures move.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Slices {
     /// Between readings in which the figures moved and no counter fell.
     pub slices: Vec<Slice>,
@@ -168,37 +169,71 @@ fn rise(window: &Window, from: Timestamp, to: Timestamp) -> Option<f64> {
     Some(value_at(window, to)? - value_at(window, from)?)
 }
 
-/// The slices of `task` from `from` on, at that parallelism.
-pub fn slices(windows: &Windows, index: &Index, task: &str, parallelism: u32, from: Timestamp) -> Slices {
-    let counters = Counters::of(index, task);
-    let p = f64::from(parallelism.max(1));
-    let mut out = Slices::default();
-    let mut base: Option<Timestamp> = None;
-    for at in windows.times(from) {
-        let Some(start) = base else {
-            base = Some(at);
-            continue;
-        };
+/// The slices of one vertex, kept from reading to reading: what follows from a new one is worked out, and no more.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Track {
+    parallelism: u32,
+    /// Readings before this do not count.
+    from: Timestamp,
+    /// The newest reading.
+    upto: Option<Timestamp>,
+    /// What the next reading is compared with.
+    base: Option<Timestamp>,
+    slices: Slices,
+}
+
+impl Track {
+    /// Takes in what was read since. What comes out is what a track that begins now would give.
+    pub fn follow(&mut self, windows: &Windows, index: &Index, task: &str, parallelism: u32, from: Timestamp) {
+        let from = windows.times(from).next().unwrap_or(from);
+        if self.parallelism != parallelism || from < self.from || !self.drop_before(from) {
+            *self = Track { parallelism, from, ..Track::default() };
+        }
+        let unread = self.upto.map_or(from, |t| t.plus(Millis(1)).max(from));
+        let mut unread = windows.times(unread).peekable();
+        if unread.peek().is_some() {
+            let counters = Counters::of(index, task);
+            unread.for_each(|at| self.read(&counters, at));
+        }
+    }
+
+    /// The slices.
+    pub fn slices(&self) -> &Slices {
+        &self.slices
+    }
+
+    /// `from` is a reading. False where all has to be worked out anew, because what spans it begins there.
+    fn drop_before(&mut self, from: Timestamp) -> bool {
+        self.from = from;
+        let kept = &mut self.slices.slices;
+        let old = kept.iter().take_while(|s| s.begin < from).count();
+        let cut = old > 0 && kept[old - 1].end > from;
+        kept.drain(..old);
+        !cut && self.base.is_none_or(|base| base >= from)
+    }
+
+    fn read(&mut self, counters: &Counters, at: Timestamp) {
+        self.upto = Some(at);
+        let Some(start) = self.base.replace(at) else { return };
         if counters.fell(start, at) {
             // A restart of some or all subtasks: neither negative nor a burst.
-            out.slices.clear();
-            base = Some(at);
-            continue;
+            self.slices.slices.clear();
+            return;
         }
+        let p = f64::from(self.parallelism.max(1));
         let wall = at.since(start).as_secs();
         let secs = counters.clock(p, start, at).unwrap_or(wall);
-        out.still = Millis(0);
         if secs < MOVED * wall {
-            out.still = at.since(start);
-            continue;
+            self.slices.still = at.since(start);
+            self.base = Some(start);
+            return;
         }
+        self.slices.still = Millis(0);
         let slice = counters.slice(p, secs, start, at);
         if slice.rate_in.is_some() || slice.rate_out.is_some() {
-            out.slices.push(slice);
+            self.slices.slices.push(slice);
         }
-        base = Some(at);
     }
-    out
 }
 
 impl Slices {
@@ -208,5 +243,54 @@ impl Slices {
         let values: Vec<f64> = values.into_iter().rev().collect();
         let n = newest_stretch(&values);
         if n == 0 { 0 } else { n as u32 + 1 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::Sample;
+    use crate::series::SeriesKey;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    /// Readings of one vertex: milliseconds since the last, busy and idle ms and records since then, and whether its
+    /// counters begin anew.
+    fn reading() -> impl Strategy<Value = (u64, f64, f64, f64, bool)> {
+        let still = prop_oneof![4 => 500.0..1_500.0f64, 1 => Just(0.0)];
+        (500u64..4_000, still, 0.0..500.0f64, 0.0..900.0f64, prop::bool::weighted(0.05))
+    }
+
+    proptest! {
+        #[test]
+        fn a_track_that_is_kept_gives_what_a_new_one_gives(
+            readings in prop::collection::vec(reading(), 1..160),
+            window in 2_000u64..20_000,
+            parallelism in prop::collection::vec(1u32..3, 160),
+        ) {
+            let graph = crate::job::JobGraph::default();
+            let key = |name: &str| Arc::new(SeriesKey::task(name, "v", Agg::Sum));
+            let keys = [name::BUSY_TOTAL, name::IDLE_TOTAL, name::BACKPRESSURED_TOTAL, name::RECORDS_IN].map(key);
+            let (mut windows, mut kept, mut at, mut totals) = (Windows::default(), Track::default(), Timestamp(0), [0.0; 4]);
+            for (n, (gap, busy, idle, records, anew)) in readings.into_iter().enumerate() {
+                at = at.plus(Millis(gap));
+                if anew {
+                    totals = [0.0; 4];
+                }
+                for (total, more) in totals.iter_mut().zip([busy, idle, 0.0, records]) {
+                    *total += more;
+                }
+                let samples: Vec<Sample> =
+                    keys.iter().zip(totals).map(|(key, value)| Sample { key: key.clone(), value }).collect();
+                windows.push(at, &samples);
+                let index = windows.index(&graph);
+                // A size holds for twenty readings.
+                let (p, from) = (parallelism[n / 20], at.minus(Millis(window)));
+                kept.follow(&windows, &index, "v", p, from);
+                let mut new = Track::default();
+                new.follow(&windows, &index, "v", p, from);
+                prop_assert_eq!(&kept.slices, &new.slices);
+            }
+        }
     }
 }

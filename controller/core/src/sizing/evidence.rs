@@ -217,7 +217,7 @@ impl Track {
         let Some(start) = self.base.replace(at) else { return };
         if counters.fell(start, at) {
             // A restart of some or all subtasks: neither negative nor a burst.
-            self.slices.slices.clear();
+            self.slices = Slices::default();
             return;
         }
         let p = f64::from(self.parallelism.max(1));

@@ -93,6 +93,11 @@ pub enum Command {
     Pause(PauseArgs),
     /// Act again
     Resume(ResumeArgs),
+    /// Go through a recording: what would have been decided, when and why; nothing is touched
+    Replay(ReplayArgs),
+    /// Make Weirkeeper's own files out of others'
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Print a JSON Schema for editors
     Schema(SchemaArgs),
     /// Print a completion script for a shell
@@ -341,6 +346,61 @@ pub struct ResumeArgs {
     /// The server.
     #[command(flatten)]
     pub server: ServerArgs,
+}
+
+/// What to import.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ImportCommand {
+    /// Make a recording out of CSV files; a mapping says what their columns are
+    Csv(ImportCsvArgs),
+}
+
+/// Options of `import csv`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 imported; 1 the mapping or a file has problems; 2 a file could not be read or written.\n\
+                        docs/examples has mappings; docs/recordings.md describes them."
+)]
+pub struct ImportCsvArgs {
+    /// The mapping file (YAML)
+    #[arg(value_name = "MAPPING.yaml")]
+    pub mapping: PathBuf,
+    /// Folder that the mapping's files are seen from [default: the mapping's own]
+    #[arg(long, value_name = "DIR")]
+    pub input: Option<PathBuf>,
+    /// Name of the job [default: the mapping's]
+    #[arg(long, value_name = "NAME")]
+    pub job: Option<String>,
+    /// The recording to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// Options of `replay`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 replayed, whatever was decided; 1 the recording is damaged or nothing can be decided from it; \
+                        2 a file could not be read or written."
+)]
+pub struct ReplayArgs {
+    /// The recording
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Folder of policy files [default: the built-in policy]
+    #[arg(long, value_name = "DIR")]
+    pub policies: Option<PathBuf>,
+    /// Folder of other policy files: both are replayed, side by side
+    #[arg(long, value_name = "DIR")]
+    pub against: Option<PathBuf>,
+    /// How often the job is looked at [default: 15s, or as often as it was recorded where that is less often]
+    #[arg(long, value_name = "DURATION")]
+    pub interval: Option<Span>,
+    /// Write a page with charts, the decisions, and what could not be judged
+    #[arg(long, value_name = "OUT.html")]
+    pub report: Option<PathBuf>,
+    /// Form of the result
+    #[arg(short, long, value_enum, default_value = "table", value_name = "FORM")]
+    pub output: Output,
 }
 
 /// Options of `schema`.

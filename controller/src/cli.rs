@@ -1,8 +1,9 @@
 //! From the command line to an exit code.
 
-use crate::args::{Cli, Command, Global, SchemaKind};
+use crate::args::{Cli, Command, Global, ImportCommand, SchemaKind};
 use crate::exit::{CANNOT, OK, Stop};
-use crate::{client, cmd_check, cmd_schema, cmd_test, recommend, run};
+use crate::settings::Level;
+use crate::{client, cmd_check, cmd_schema, cmd_test, import, logging, recommend, replay, run};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::future::Future;
@@ -37,6 +38,14 @@ fn dispatch(global: &Global, command: Command) -> Result<u8, Stop> {
     match command {
         Command::Run(args) => block_on(run::command::run(global, &args)),
         Command::Recommend(args) => block_on(recommend::run(global, &args)),
+        Command::Replay(args) => {
+            log(global);
+            replay::run(global, &args)
+        }
+        Command::Import(ImportCommand::Csv(args)) => {
+            log(global);
+            import::csv(&args)
+        }
         Command::Schema(args) => schema(args.kind),
         Command::Completions(args) => {
             clap_complete::generate(args.shell, &mut Cli::command(), "weirkeeper", &mut stdout());
@@ -49,6 +58,12 @@ fn dispatch(global: &Global, command: Command) -> Result<u8, Stop> {
         Command::Pause(args) => block_on(client::pause::pause(args)),
         Command::Resume(args) => block_on(client::pause::resume(args)),
     }
+}
+
+/// Commands that only work through files log what a person should know, and nothing else unless asked.
+fn log(global: &Global) {
+    let format = global.log_format.unwrap_or_default();
+    logging::start(logging::level(global, Some(Level::Warn)), format, global.color);
 }
 
 fn schema(kind: SchemaKind) -> Result<u8, Stop> {

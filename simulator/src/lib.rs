@@ -6,6 +6,8 @@ pub mod fleet;
 pub mod invariants;
 pub mod play;
 pub mod recording;
+pub mod replay;
+pub mod report;
 pub mod rng;
 pub mod scenario;
 pub mod score;

@@ -93,6 +93,8 @@ pub enum Command {
     Pause(PauseArgs),
     /// Act again
     Resume(ResumeArgs),
+    /// Record a job: live from Flink, or of any time from Prometheus
+    Record(RecordArgs),
     /// Go through a recording: what would have been decided, when and why; nothing is touched
     Replay(ReplayArgs),
     /// Make Weirkeeper's own files out of others'
@@ -371,6 +373,42 @@ pub struct ImportCsvArgs {
     /// Name of the job [default: the mapping's]
     #[arg(long, value_name = "NAME")]
     pub job: Option<String>,
+    /// The recording to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// Options of `record`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Exit codes: 0 recorded; 1 there is no such job, or nothing of it in that time; 2 a server could not be asked, or the file not written.\n\
+                        Live, Ctrl-C or SIGTERM ends the recording, and the file is complete.\n\
+                        Prometheus does not know the job graph: give --flink beside --prometheus, or nothing can be decided from the recording.")]
+#[command(group(clap::ArgGroup::new("from-where").required(true).multiple(true).args(["flink", "prometheus"])))]
+pub struct RecordArgs {
+    /// The Flink REST API, as http://host:8081, or the name of a cluster in the file of --config
+    #[arg(long, env = "WEIRKEEPER_FLINK", hide_env_values = true, value_name = "URL")]
+    pub flink: Option<String>,
+    /// A Prometheus that scrapes Flink's reporter, as http://host:9090
+    #[arg(long, env = "WEIRKEEPER_PROMETHEUS", hide_env_values = true, value_name = "URL")]
+    pub prometheus: Option<String>,
+    /// Name of the job
+    #[arg(long, value_name = "NAME")]
+    pub job: String,
+    /// From Prometheus: the first time (2026-01-31T08:00:00Z), or how long ago (24h)
+    #[arg(long, value_name = "T", requires = "prometheus")]
+    pub from: Option<String>,
+    /// From Prometheus: the last time, or how long ago [default: now]
+    #[arg(long, value_name = "T", requires = "prometheus")]
+    pub to: Option<String>,
+    /// How often the job is read, or the step from Prometheus [default: 15s]
+    #[arg(long, value_name = "DURATION")]
+    pub interval: Option<Span>,
+    /// Live: for how long [default: until told to stop]
+    #[arg(long = "for", value_name = "DURATION", conflicts_with = "prometheus")]
+    pub record_for: Option<Span>,
+    /// A configuration file (YAML) with the cluster's credentials
+    #[arg(long, env = "WEIRKEEPER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// The recording to write
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,

@@ -3,7 +3,7 @@
 use crate::args::{Cli, Command, Global, ImportCommand, SchemaKind};
 use crate::exit::{CANNOT, OK, Stop};
 use crate::settings::Level;
-use crate::{client, cmd_check, cmd_schema, cmd_test, import, logging, recommend, replay, run};
+use crate::{client, cmd_check, cmd_schema, cmd_test, import, logging, recommend, record, replay, run};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::future::Future;
@@ -38,6 +38,7 @@ fn dispatch(global: &Global, command: Command) -> Result<u8, Stop> {
     match command {
         Command::Run(args) => block_on(run::command::run(global, &args)),
         Command::Recommend(args) => block_on(recommend::run(global, &args)),
+        Command::Record(args) => block_on(record::run(global, &args)),
         Command::Replay(args) => {
             log(global);
             replay::run(global, &args)

@@ -13,7 +13,7 @@ pub mod execute;
 mod failure;
 mod graph;
 mod job;
-mod names;
+pub(crate) mod names;
 pub mod observer;
 mod reading;
 mod redeploy;

@@ -77,6 +77,7 @@ def _up(command):
     command.add_argument("--taskmanagers", type=_at_least(0), default=2, metavar="K", help="default: %(default)s")
     command.add_argument("--slots", type=_at_least(1), default=2, metavar="S", help="per TaskManager (default: %(default)s)")
     command.add_argument("--port", type=_port, default=cluster.DEFAULT_PORT, help="default: %(default)s; 0: a free one")
+    command.add_argument("--prometheus", action="store_true", help="a Prometheus beside it that scrapes its metrics")
     command.add_argument("--defaults", action="store_true", help="leave Flink's defaults instead of settings for quick tests")
     command.add_argument("--conf", action="append", default=[], metavar="KEY=VALUE", type=_pair, help="a Flink option; repeatable")
 

@@ -7,7 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
-from . import cache, config, console, fetch_flink, memory, ports, processes, rest, system, versions
+from . import cache, config, console, fetch_flink, memory, ports, processes, prometheus, rest, system, versions
 from .errors import LabError, MissingError
 
 DEFAULT_NAME = "lab"
@@ -54,9 +54,12 @@ def save(record):
     fresh.replace(folder / "cluster.json")
 
 
-def up(name, folder, flink, taskmanagers, slots, port, fast, extra):
+def up(name, folder, flink, taskmanagers, slots, port, fast, extra, scraped=False):
     """Starts a cluster and waits until all its slots are registered. Returns its record."""
     system.require()
+    if scraped:
+        prometheus.require()
+        extra = {**prometheus.reporter(), **extra}
     home = fetch_flink.home(flink)
     with cache.lock(f"cluster-{folder.name}"):
         _make_room(name, folder)
@@ -64,6 +67,8 @@ def up(name, folder, flink, taskmanagers, slots, port, fast, extra):
         try:
             for _ in range(taskmanagers):
                 _add_taskmanager(record, home)
+            if scraped:
+                prometheus.start(record)
             save(record)
             _wait_for_slots(record, taskmanagers)
         except BaseException:
@@ -110,6 +115,7 @@ def remove(record):
     from . import broker  # a cluster may have a broker of its own beside it
 
     broker.stop(record)
+    prometheus.stop(record)
     processes.kill(all_processes(record))
     shutil.rmtree(record["dir"], ignore_errors=True)
 

@@ -52,7 +52,7 @@ def up(args):
     began = time.monotonic()
     record = cluster.up(
         args.name, cluster.folder_of(args.name, args.dir), versions.flink(args.flink), args.taskmanagers,
-        args.slots, args.port, not args.defaults, dict(args.conf),
+        args.slots, args.port, not args.defaults, dict(args.conf), args.prometheus,
     )
     cluster.tell_up(record, time.monotonic() - began)
     console.result(args, record, record["url"])

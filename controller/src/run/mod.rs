@@ -3,7 +3,7 @@
 pub mod act;
 pub mod command;
 pub mod engine;
-mod flink_world;
+pub mod flink_world;
 pub mod input;
 pub mod killswitch;
 pub mod mainloop;

@@ -380,9 +380,11 @@ pub struct ImportCsvArgs {
 
 /// Options of `record`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Exit codes: 0 recorded; 1 there is no such job, or nothing of it in that time; 2 a server could not be asked, or the file not written.\n\
+#[command(
+    after_help = "Exit codes: 0 recorded; 1 there is no such job, or nothing of it in that time; 2 a server could not be asked, or the file not written.\n\
                         Live, Ctrl-C or SIGTERM ends the recording, and the file is complete.\n\
-                        Prometheus does not know the job graph: give --flink beside --prometheus, or nothing can be decided from the recording.")]
+                        Prometheus does not know the job graph: give --flink beside --prometheus, or nothing can be decided from the recording."
+)]
 #[command(group(clap::ArgGroup::new("from-where").required(true).multiple(true).args(["flink", "prometheus"])))]
 pub struct RecordArgs {
     /// The Flink REST API, as http://host:8081, or the name of a cluster in the file of --config

@@ -2,7 +2,7 @@
 
 use super::client::Series;
 use super::names::mangle;
-use super::queries::{CHECKPOINT_AT, CHECKPOINT_ID, Kind, SLOTS_FREE, SLOTS_TOTAL, TASKMANAGERS};
+use super::queries::{ALL_RUNNING, CHECKPOINT_AT, CHECKPOINT_ID, Kind, SLOTS_FREE, SLOTS_TOTAL, TASKMANAGERS};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use weirkeeper_core::job::{JobGraph, Vertex};
@@ -23,6 +23,7 @@ enum Target {
     Sample(usize, Option<Agg>),
     Subtasks(usize),
     Age(usize),
+    AllRunning,
     CheckpointId,
     CheckpointAt,
     SlotsTotal,
@@ -154,6 +155,7 @@ impl Assembler {
             Kind::Job => Some(match s.label("__name__")? {
                 CHECKPOINT_ID => Target::CheckpointId,
                 CHECKPOINT_AT => Target::CheckpointAt,
+                ALL_RUNNING => Target::AllRunning,
                 series => self.sample(series, None, None),
             }),
             Kind::Cluster => Some(match s.label("__name__")? {
@@ -208,8 +210,7 @@ impl Assembler {
     fn observe(&mut self, at: Timestamp, streams: &mut [Stream<'_>]) -> Option<Observation> {
         let values = take(streams, at);
         let job = self.job_of(&values)?;
-        let mine: Vec<&(Option<&str>, Target, f64)> =
-            values.iter().filter(|v| v.0.is_none_or(|j| j == job)).collect();
+        let mine: Vec<&(Option<&str>, Target, f64)> = values.iter().filter(|v| v.0.is_none_or(|j| j == job)).collect();
         let mut o = Observation { job_id: job.into(), ..self.template.clone() };
         o.samples = self.put_together(&mine);
         self.size(&mut o, &mine);
@@ -274,16 +275,14 @@ impl Assembler {
         o.graph = Arc::new(graph);
     }
 
-    /// All vertices report: it runs, since the youngest subtask began.
+    /// All vertices report: it runs, since Flink says that all subtasks do, else since the youngest subtask began.
     fn run(&mut self, at: Timestamp, o: &mut Observation, values: &[&(Option<&str>, Target, f64)]) {
         let sizes: Vec<Parallelism> = o.graph.vertices.iter().map(|v| v.parallelism).collect();
         let resized = !self.sizes.is_empty() && self.sizes != sizes;
         self.sizes = sizes;
         let all = o.graph.vertices.iter().all(|v| v.running.is_some_and(|n| n > 0));
         o.status = if all { JobStatus::Running } else { JobStatus::Restarting };
-        let ages = values.iter().filter(|v| matches!(v.1, Target::Age(_))).map(|v| v.2);
-        let youngest = ages.filter(|a| a.is_finite() && *a >= 0.0).reduce(f64::min);
-        let since = youngest.map(|age| Timestamp(at.0 - age as i64)).filter(|_| all);
+        let since = age(values).map(|age| Timestamp(at.0 - age as i64)).filter(|_| all);
         self.running_since = match (self.running_since, since) {
             (Some(before), Some(now)) if !resized && (now.0 - before.0).abs() < SAME_ATTEMPT_MS => Some(before),
             (_, now) => now,
@@ -316,6 +315,17 @@ impl Assembler {
             savepoint_in_progress: None,
             ..known
         });
+    }
+}
+
+/// How long all subtasks have run, ms.
+fn age(values: &[&(Option<&str>, Target, f64)]) -> Option<f64> {
+    match values.iter().find(|v| v.1 == Target::AllRunning).map(|v| v.2) {
+        Some(told) if told > 0.0 => Some(told),
+        Some(_) => None,
+        None => {
+            values.iter().filter(|v| matches!(v.1, Target::Age(_))).map(|v| v.2).filter(|a| *a >= 0.0).reduce(f64::min)
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Prometheus' HTTP API: instant and range queries.
 
-use crate::flink::scrub;
 use crate::flink::names::encode;
+use crate::flink::scrub;
 use reqwest::Url;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -72,7 +72,8 @@ impl Client {
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
             return Err(bad("it is no http URL".into()));
         }
-        let user = (!base.username().is_empty()).then(|| (base.username().to_owned(), base.password().map(str::to_owned)));
+        let user =
+            (!base.username().is_empty()).then(|| (base.username().to_owned(), base.password().map(str::to_owned)));
         let _ = base.set_username("").and_then(|()| base.set_password(None));
         let mut http = reqwest::Client::builder().timeout(TIMEOUT);
         if matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) {

@@ -63,14 +63,8 @@ const SUM: [&str; 11] = [
 ];
 const MAX: [&str; 5] = [name::BUSY_TOTAL, name::BUSY_RATE, name::EMIT_LAG, name::WATERMARK_LAG, name::ALIGNMENT_DRIFT];
 const MIN: [&str; 2] = [name::BUSY_TOTAL, name::SOURCE_IDLE];
-const AVG: [&str; 6] = [
-    name::BUSY_TOTAL,
-    name::BUSY_RATE,
-    name::BACKPRESSURED_RATE,
-    name::IN_POOL_USAGE,
-    name::EMIT_LAG,
-    name::SEND_TIME,
-];
+const AVG: [&str; 6] =
+    [name::BUSY_TOTAL, name::BUSY_RATE, name::BACKPRESSURED_RATE, name::IN_POOL_USAGE, name::EMIT_LAG, name::SEND_TIME];
 const JOB: [&str; 11] = [
     name::NUM_RESTARTS,
     name::NUM_RESCALES,
@@ -82,21 +76,16 @@ const JOB: [&str; 11] = [
     name::CHECKPOINT_FULL_SIZE,
     CHECKPOINT_ID,
     CHECKPOINT_AT,
-    "flink_jobmanager_job_uptime",
+    ALL_RUNNING,
 ];
-const CLUSTER: [&str; 7] = [
-    name::HEAP_USED,
-    name::HEAP_MAX,
-    name::GC_RATE,
-    name::NETWORK_BUFFERS,
-    SLOTS_TOTAL,
-    SLOTS_FREE,
-    TASKMANAGERS,
-];
+const CLUSTER: [&str; 7] =
+    [name::HEAP_USED, name::HEAP_MAX, name::GC_RATE, name::NETWORK_BUFFERS, SLOTS_TOTAL, SLOTS_FREE, TASKMANAGERS];
 /// Number of the last completed checkpoint (newer Flink).
 pub const CHECKPOINT_ID: &str = "flink_jobmanager_job_lastCompletedCheckpointId";
 /// When it completed, ms since the epoch (newer Flink).
 pub const CHECKPOINT_AT: &str = "flink_jobmanager_job_lastCheckpointCompletedTimestamp";
+/// How long all subtasks have run, ms; 0 while they do not (newer Flink).
+pub const ALL_RUNNING: &str = "flink_jobmanager_job_allSubTasksRunningOrFinishedTime";
 /// All slots.
 pub const SLOTS_TOTAL: &str = "flink_jobmanager_taskSlotsTotal";
 /// Free slots.

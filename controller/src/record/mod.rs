@@ -88,6 +88,3 @@ fn header(first: &Observation, kind: &str, interval: Duration, edges: bool, note
         context: Context::of(first, edges),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -57,7 +57,8 @@ pub async fn record(global: &Global, args: &RecordArgs, url: &str) -> Result<u8,
 fn span(args: &RecordArgs) -> Result<(Timestamp, Timestamp), Stop> {
     let now = clock::now();
     let missing = || Stop::cannot("--prometheus needs --from T: a time (2026-01-31T08:00:00Z), or how long ago (24h)");
-    let from = instant(args.from.as_deref().ok_or_else(missing)?, now).map_err(|e| Stop::cannot(format!("--from: {e}")))?;
+    let from =
+        instant(args.from.as_deref().ok_or_else(missing)?, now).map_err(|e| Stop::cannot(format!("--from: {e}")))?;
     let to = args.to.as_deref().map_or(Ok(now), |t| instant(t, now)).map_err(|e| Stop::cannot(format!("--to: {e}")))?;
     if from >= to {
         return Err(Stop::cannot(format!("--from {from} is not before --to {to}")));
@@ -115,7 +116,8 @@ fn blank(client: &Client, job: &str) -> Observation {
 fn notes(client: &Client, edges: bool) -> Vec<String> {
     let mut notes = vec![
         format!("From the metrics in {}.", client.shown()),
-        "Parallelism is the number of subtasks that reported; since when all run is told by their own clocks.".to_owned(),
+        "Parallelism is the number of subtasks that reported; since when all run is told by their own clocks."
+            .to_owned(),
     ];
     notes.push(match edges {
         true => "The job graph and the cluster's settings are those at the time of recording.".to_owned(),
@@ -145,7 +147,9 @@ async fn finish(
     let size = recorder.finish()?;
     print(&format!("{}: {rows} rows of {}, {size} bytes", args.output.display(), args.job))?;
     if args.flink.is_none() {
-        tracing::warn!("how the vertices are connected is not known without --flink URL: nothing can be decided from this recording");
+        tracing::warn!(
+            "how the vertices are connected is not known without --flink URL: nothing can be decided from this recording"
+        );
     }
     Ok(OK)
 }

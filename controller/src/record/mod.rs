@@ -34,7 +34,7 @@ fn cluster(args: &RecordArgs) -> Result<(Cluster, Duration), Stop> {
     let flink = args.flink.iter().cloned().collect();
     let watch = WatchArgs { flink, interval: args.interval, config: args.config.clone(), ..WatchArgs::default() };
     // There is no state file: a place that is never used keeps `resolve` from asking for one.
-    let as_run = RunArgs { watch, state: Some("unused".into()), listen: None, ..RunArgs::default() };
+    let as_run = RunArgs { watch, state: Some("unused".into()), listen: None };
     let (settings, _) = resolve(&as_run).map_err(Stop::cannot_all)?;
     let [one] = &settings.clusters[..] else {
         return Err(Stop::cannot("a recording is of one job of one cluster: give one --flink URL"));

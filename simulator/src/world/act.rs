@@ -4,13 +4,12 @@
 use super::World;
 use super::checkpoint::Fate;
 use super::costs;
-use super::job::{Around, Phase, id};
-use super::lifecycle::FINISHED;
+use super::job::Phase;
 use crate::controller::Command;
 use crate::scenario::Mechanism;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use weirkeeper_core::effect::{Action, ActionKind, CheckpointOrder, Purpose, Redeploy, Stage, Token};
+use weirkeeper_core::effect::{Action, ActionKind, CheckpointOrder, Purpose, Stage, Token};
 use weirkeeper_core::event::{Event, Outcome};
 use weirkeeper_core::job::JobKey;
 use weirkeeper_core::observation::Bounds;
@@ -110,7 +109,7 @@ impl World {
     }
 
     /// Before anything is sent, a read that fails means that nothing is sent.
-    fn readable(&mut self, job: usize) -> Step<()> {
+    pub(super) fn readable(&mut self, job: usize) -> Step<()> {
         let reading = self.seen[job].reading;
         if self.api.misses(reading.errors) || self.api.misses(reading.timeouts) {
             return Err(Outcome::Changed("the live job could not be read: 500 Internal Server Error".into()));
@@ -119,7 +118,7 @@ impl World {
     }
 
     /// Is it still the job that was planned for, at rest, without a savepoint under way?
-    fn look(&self, job: usize, action: &Action, purpose: Purpose) -> Step<()> {
+    pub(super) fn look(&self, job: usize, action: &Action, purpose: Purpose) -> Step<()> {
         let job = &self.jobs[job];
         if job.id != action.job_id {
             return Err(gone());
@@ -185,6 +184,7 @@ impl World {
         }
         job.bounds = target.clone();
         job.dirty = true;
+        self.asked = true;
         Ok(())
     }
 
@@ -212,78 +212,12 @@ impl World {
     }
 
     /// A question that is not answered leaves it unclear.
-    fn asked(&mut self, job: usize) -> Step<()> {
+    pub(super) fn asked(&mut self, job: usize) -> Step<()> {
         let reading = self.seen[job].reading;
         match self.api.misses(reading.errors.max(reading.timeouts)) {
             true => Err(Outcome::Unclear("GET /jobs: 500 Internal Server Error".into())),
             false => Ok(()),
         }
-    }
-
-    fn stop(&mut self, job: usize, action: &Action, redeploy: &Redeploy) -> Step<Option<Outcome>> {
-        self.readable(job)?;
-        self.look(job, action, redeploy.purpose)?;
-        let (live, now) = (&self.jobs[job], self.now);
-        let runs = live.ids.iter().cloned().zip(live.parallelism.iter().map(|p| Parallelism(*p)));
-        if runs.collect::<BTreeMap<_, _>>() != redeploy.expected {
-            let why = "its vertices or their parallelism are not those that the plan was made for";
-            return Err(Outcome::Changed(why.into()));
-        }
-        let id = self.savepoint(job);
-        let until = now + redeploy.wait.0 as i64;
-        self.pending.push(Pending::Stop { job, action: Box::new(action.clone()), until, id });
-        Ok(None)
-    }
-
-    pub(super) fn savepoint(&mut self, job: usize) -> u64 {
-        let now = self.now;
-        let job = &mut self.jobs[job];
-        job.checkpoints.savepoint(&job.net, now)
-    }
-
-    fn run_again(&mut self, job: usize, job_id: &Arc<str>, redeploy: &Redeploy) -> Step<Outcome> {
-        self.asked(job)?;
-        let ended = matches!(self.jobs[job].phase, Phase::Ended(_));
-        if ended {
-            let target = redeploy.target.iter().map(|(id, p)| (id.clone(), p.0)).collect();
-            self.submit(job, job_id.clone(), &target);
-        } else if self.jobs[job].id != *job_id {
-            let why = format!("job {} of that name runs", self.jobs[job].id);
-            return Err(Outcome::Changed(why));
-        }
-        Ok(Outcome::Started { job_id: job_id.clone() })
-    }
-
-    fn inquire_redeploy(&mut self, job: usize, action: &Action, redeploy: &Redeploy) -> Step<Outcome> {
-        self.asked(job)?;
-        let live = &self.jobs[job];
-        let ended = matches!(live.phase, Phase::Ended(_));
-        match &redeploy.stage {
-            Stage::Run { job_id, .. } if live.id == *job_id && !ended => {
-                Ok(Outcome::Started { job_id: job_id.clone() })
-            }
-            Stage::Run { .. } => {
-                Ok(Outcome::NotStarted { why: "no job runs under the id it was given".into(), used: false })
-            }
-            Stage::Stop if live.id != action.job_id => Err(gone()),
-            Stage::Stop if ended => Ok(Outcome::Stopped { savepoint: self.savepoint_path(job) }),
-            Stage::Stop if live.checkpoints.current.as_ref().is_some_and(|c| c.savepoint) => {
-                Err(Outcome::Unclear("a savepoint is under way".into()))
-            }
-            Stage::Stop => Ok(Outcome::StillRuns),
-        }
-    }
-
-    fn savepoint_path(&self, job: usize) -> String {
-        let number = self.jobs[job].checkpoints.restore.as_ref().map_or(0, |r| r.id);
-        self.path_of(job, number, true)
-    }
-
-    /// It is run again under another id, from where it was stopped.
-    pub(super) fn submit(&mut self, job: usize, job_id: Arc<str>, target: &BTreeMap<Arc<str>, u32>) {
-        let pause = self.scenario.cluster.rescale_pause.0 as i64;
-        let at = self.now + pause;
-        self.jobs[job].submit(job_id, target, at);
     }
 
     /// Looks after what takes time.
@@ -329,24 +263,6 @@ impl World {
         found.or(forgotten.then_some(Fate::Failed))
     }
 
-    fn stopping(&mut self, job: usize, action: Box<Action>, until: i64, id: u64) {
-        let outcome = match self.fate(job, id) {
-            Some(Fate::Completed) => {
-                self.end(job);
-                Outcome::Stopped { savepoint: self.savepoint_path(job) }
-            }
-            Some(Fate::Failed) => Outcome::Refused("the savepoint failed".into()),
-            None if self.now >= until => Outcome::Unclear("the savepoint is not complete yet".into()),
-            None => return self.pending.push(Pending::Stop { job, action, until, id }),
-        };
-        self.outcomes.push(told(&action, outcome));
-    }
-
-    fn end(&mut self, job: usize) {
-        let mut around = Around { pool: &mut self.pool, cluster: &self.scenario.cluster };
-        self.jobs[job].end(&mut around, FINISHED);
-    }
-
     /// A rescale of a controller that tells only what it wants.
     fn rescale_by_other(&mut self, key: &JobKey, target: &BTreeMap<Arc<str>, u32>) {
         let Some(job) = self.jobs.iter().position(|j| j.key == *key) else { return };
@@ -370,34 +286,21 @@ impl World {
             }
             Mechanism::Redeploy => {
                 let busy = self.pending.iter().any(|p| matches!(p, Pending::Again { job: j, .. } if *j == job));
-                if !busy && self.jobs[job].phase == Phase::Running {
+                let possible = self.is_possible(job, target.iter().map(|(id, p)| (id, *p)));
+                if possible && !busy && self.jobs[job].phase == Phase::Running {
                     let id = self.savepoint(job);
                     self.pending.push(Pending::Again { job, id, target: target.clone() });
                 }
             }
         }
     }
-
-    fn again(&mut self, job: usize, savepoint: u64, target: BTreeMap<Arc<str>, u32>) {
-        match self.fate(job, savepoint) {
-            Some(Fate::Completed) => {
-                self.end(job);
-                let live = &self.jobs[job];
-                let number = (live.submissions + 1).to_string();
-                let new = id(&["job", &live.spec.name, &number]);
-                self.submit(job, new, &target);
-            }
-            Some(Fate::Failed) => {}
-            None => self.pending.push(Pending::Again { job, id: savepoint, target }),
-        }
-    }
 }
 
-fn told(action: &Action, outcome: Outcome) -> Event {
+pub(super) fn told(action: &Action, outcome: Outcome) -> Event {
     Event::Outcome { run: action.run, token: action.token, outcome }
 }
 
-fn gone() -> Outcome {
+pub(super) fn gone() -> Outcome {
     Outcome::Changed("the job is not there any more under the id that the plan was made for".into())
 }
 

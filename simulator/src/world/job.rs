@@ -4,6 +4,7 @@ use super::checkpoint::{Checkpoints, News, Setting};
 use super::costs;
 use super::effects::Effects;
 use super::failure::{Cause, Failed};
+use super::figures;
 use super::flow::Net;
 use super::meters::{self, Meters};
 use super::pool::{Placement, Pool};
@@ -89,6 +90,8 @@ pub(super) struct Job {
     pub effects: Effects,
     /// Share of what it should be able to do, since a rescale that went wrong.
     pub degraded: f64,
+    /// Share of time that garbage collection leaves, on the TaskManager that it leaves least.
+    awake: f64,
     pub last_rescale: Option<i64>,
     pub wish: Option<Wish>,
     pub meters: Vec<Meters>,
@@ -155,6 +158,7 @@ impl Job {
             failures: VecDeque::new(),
             effects: Effects::none(n),
             degraded: 1.0,
+            awake: 1.0,
             last_rescale: None,
             wish: None,
             meters: vec![Meters::default(); n],
@@ -247,7 +251,7 @@ impl Job {
             return from;
         }
         self.checkpoints.due(&self.net, &self.spec.checkpoints, from);
-        let speed = self.speed(around.cluster, from, to) * self.degraded;
+        let speed = self.speed(around.cluster, from, to) * self.degraded * self.awake;
         self.net.flow((to - from) as f64, speed, &mut self.noise);
         self.after(around, from, to);
         to
@@ -282,7 +286,7 @@ impl Job {
             let news = self.checkpoints.step(&self.net, &self.spec.checkpoints, setting, (from, to));
             self.hear(around, news, to);
         }
-        if self.effects.leak > 0.0 || self.on_heap {
+        if self.effects.leak > 0.0 || self.on_heap || self.awake < 1.0 {
             self.use_heap(around, from, to);
         }
         if let Some(cause) = self.stumbles(to) {
@@ -337,13 +341,18 @@ impl Job {
         let leaks = self.effects.leak * (to - from) as f64 / 1_000.0;
         let each = self.heap_state() / self.placement.len().max(1) as f64;
         let heap = around.cluster.heap as f64;
-        let mut full = None;
+        let (mut full, mut worst) = (None, 0.0_f64);
         for tm in around.pool.members.iter_mut().filter(|t| self.placement.iter().any(|p| p.0 == t.number)) {
             tm.leaked += leaks;
-            if heap * costs::HEAP_BASE + each + tm.leaked >= heap {
+            let used = heap * costs::HEAP_BASE + each + tm.leaked;
+            worst = worst.max(used / heap.max(1.0));
+            if used >= heap {
                 full = Some(tm.number);
             }
         }
+        // The little that every heap costs is part of what a vertex was measured to do.
+        let pressure = figures::garbage(worst) - figures::garbage(costs::HEAP_BASE);
+        self.awake = 1.0 - (pressure / 1_000.0).clamp(0.0, 0.9);
         if let Some(number) = full {
             // Whoever watches over the process starts it anew.
             around.pool.kill_one(number, to, Some(around.cluster.start_up.0 as i64));

@@ -3,6 +3,7 @@
 //! unseeded random number: the same scenario, seed and commands give the same world, to the byte.
 
 mod act;
+mod again;
 mod capacity;
 mod checkpoint;
 pub mod costs;
@@ -55,8 +56,8 @@ pub const BEGAN: Timestamp = Timestamp(1_736_121_600_000);
 const TICK: i64 = 1_000;
 /// The cluster's name in a job's key.
 const CLUSTER: &str = "simulated";
-/// On demand, TaskManagers are asked for and let go this often, ms.
-const PROVIDE: i64 = 1_000;
+/// On demand, TaskManagers that have become idle are looked for this often, ms; new ones are asked for at once.
+const PROVIDE: i64 = 5_000;
 
 /// What a reader keeps of a job between two polls.
 #[derive(Debug)]
@@ -97,6 +98,8 @@ pub struct World {
     outcomes: Vec<Event>,
     tokens: BTreeMap<JobKey, Token>,
     truth: Vec<JobTruth>,
+    /// What jobs ask for has changed.
+    asked: bool,
 }
 
 impl World {
@@ -134,6 +137,7 @@ impl World {
             outcomes: Vec::new(),
             tokens: BTreeMap::new(),
             truth,
+            asked: true,
             scenario,
         };
         world.change_faults();
@@ -157,8 +161,9 @@ impl World {
         if from >= self.faults.next_at() {
             self.change_faults();
         }
+        let before = self.pool.version;
         self.pool.advance(from);
-        if from % PROVIDE == 0 {
+        if from % PROVIDE == 0 || self.asked || self.pool.version != before {
             self.provide();
         }
         if !self.pending.is_empty() {
@@ -191,6 +196,7 @@ impl World {
 
     /// On demand, as many TaskManagers as the jobs ask for.
     fn provide(&mut self) {
+        self.asked = false;
         if self.pool.most.is_some() && self.scenario.cluster.mechanism != crate::scenario::Mechanism::Reactive {
             let slots = self.jobs.iter().map(Job::wants_slots).sum();
             self.pool.provide(slots, self.now);

@@ -2,6 +2,7 @@
 //! that does exactly 500 records/s per subtask.
 
 mod attempts;
+mod chaos;
 mod commands;
 mod core;
 mod flows;

@@ -239,6 +239,12 @@ fn what_somebody_else_asked_for_stays_asked_for() {
     rig.show_requirements(Rig::bounds(3, 5));
     rig.run_for(1_000);
     assert_eq!(rig.acts, []);
+    // The same after a rescale of ours that somebody has changed since.
+    let mut rig = settling();
+    rig.run_for(60);
+    rig.show_requirements(Rig::bounds(1, 9));
+    rig.run_for(1_000);
+    assert_eq!(withdrawals(&rig), 0);
 }
 
 #[test]

@@ -131,6 +131,21 @@ fn inv_05_what_was_measured_before_an_action_does_not_verify_it() {
 }
 
 #[test]
+fn inv_05_nor_while_nothing_can_be_measured_after_it() {
+    // Down: 4 subtasks could do 2000/s, and 100/s are asked for, so the figure of before would do as a success.
+    let mut rig = Rig::fast(4, 1_200.0);
+    rig.run_until(120);
+    rig.arriving = 100.0;
+    rig.until_act(120);
+    rig.feed(&Event::Jobs { cluster: "c".into(), jobs: vec![key(), key()] });
+    rig.run_for(60);
+    assert_eq!((rig.phase(), rig.ends()), ("settling", vec![]));
+    rig.feed(&Event::Jobs { cluster: "c".into(), jobs: vec![key()] });
+    rig.run_for(10);
+    assert_eq!(rig.ends(), ["succeeded"]);
+}
+
+#[test]
 fn inv_06_counters_that_fall_are_neither_negative_nor_a_burst() {
     let mut rig = Rig::fast(1, 300.0);
     rig.run_until(60);
@@ -238,6 +253,18 @@ fn inv_09_a_job_that_ends_by_a_failure_counts() {
     rig.observation.failure = Some(Failure { at: Timestamp(20_000), text: "boom".into(), dependency: None });
     rig.run_until(30);
     assert_eq!(rig.state.fleet.failures.len(), 1);
+}
+
+#[test]
+fn inv_09_failures_survive_a_crash() {
+    let mut rig = Rig::fast(1, 300.0);
+    restarted(&mut rig, 0.0);
+    rig.run_until(30);
+    rig.state.take_dirty();
+    restarted(&mut rig, 1.0);
+    rig.tick();
+    let restored = weirkeeper_core::State::restore(rig.state.take_dirty());
+    assert_eq!(restored.fleet.failures.len(), 1);
 }
 
 #[test]

@@ -75,6 +75,22 @@ fn inv_12_a_unit_is_kept_for_scaling_up_and_downs_are_counted_apart() {
 }
 
 #[test]
+fn inv_12_an_undo_takes_nothing_from_the_budget() {
+    let mut rig = Rig::overloaded();
+    rig.policy().limits.per_job = vec![limit(2, Millis::hours(1))];
+    rig.policy().limits.per_fleet.count = 2;
+    rig.policy().limits.per_fleet.per = Millis::hours(1);
+    rig.until_act(60);
+    rig.parts[1].each = 50.0;
+    rig.run_for(120);
+    assert_eq!(rig.ends(), ["rolled-back"], "{:#?}", rig.log);
+    let (job, only, by) = (Some("job".to_owned()), None, "ann".to_owned());
+    rig.feed(&Event::Control(weirkeeper_core::event::Control::Resume { job, only, by }));
+    let again = rig.until_act(120);
+    assert!(matches!(again.kind, ActionKind::Rescale { purpose: Purpose::Up, .. }));
+}
+
+#[test]
 fn inv_13_the_fleet_has_a_budget_of_its_own() {
     let fleet_of = |count| {
         let mut fleet = Fleet::new((0..5).map(|_| Rig::overloaded()).collect());

@@ -67,6 +67,31 @@ fn inv_48_it_expires() {
 }
 
 #[test]
+fn inv_48_it_expires_also_where_the_plan_is_still_the_same() {
+    // 460/s of 500/s: always 1 to 2, and nothing piles up.
+    let mut rig = Rig::fast(1, 460.0);
+    rig.policy().mode = Mode::Approve;
+    let wish = first_wish(&mut rig);
+    let late = rig.at + 30 * 60_000;
+    while rig.at < late {
+        rig.flow();
+        let seen = rig.observe();
+        rig.feed(&Event::Observed(Box::new(seen)));
+    }
+    assert_eq!(rig.standing().plan_hash, wish.plan_hash);
+    rig.feed(&approve(wish.run.unwrap(), &wish.plan_hash.unwrap()));
+    assert_eq!(rig.acts, []);
+}
+
+#[test]
+fn inv_48_it_is_of_no_use_for_what_the_policy_would_plan_now() {
+    let (mut rig, run, hash) = awaiting();
+    rig.policy().scaling.max_parallelism = Some(weirkeeper_core::units::Parallelism(2));
+    rig.feed(&approve(run, &hash));
+    assert_eq!((rig.acts.len(), rig.phase(), rig.gates()), (0, "none", vec!["changed-since-plan"]));
+}
+
+#[test]
 fn inv_48_it_is_checked_against_what_is_seen_now() {
     // The load has changed, and with it the plan.
     let (mut rig, run, hash) = awaiting();

@@ -83,6 +83,7 @@ fn promises(wanted: &Wanted) -> BTreeMap<Arc<str>, Promise> {
     let demand = |name: &Arc<str>| wanted.advice.vertices.iter().find(|v| v.name == *name).and_then(|v| v.demand);
     capacity
         .filter_map(|(v, before, predicted)| Some((v.clone(), Promise { before, predicted, demand: demand(&v)?.0 })))
+        .filter(|(_, p)| [p.before, p.predicted, p.demand].iter().all(|x| x.is_finite()))
         .collect()
 }
 
@@ -207,6 +208,20 @@ pub(crate) fn file(state: &mut State, key: &JobKey, at: Timestamp, run: Run) -> 
     let why = run.log.last().map_or_else(String::new, |l| l.1.clone());
     keep(state, key, run.clone());
     progress(state, key, at, &run, why)
+}
+
+/// Ends a run: why is in its log, and told.
+pub(crate) fn end(
+    state: &mut State,
+    key: &JobKey,
+    at: Timestamp,
+    mut run: Run,
+    phase: Phase,
+    why: String,
+) -> Vec<Effect> {
+    run.note(at, why);
+    run.enter(at, phase);
+    file(state, key, at, run)
 }
 
 /// Ends a run that waits for approval.

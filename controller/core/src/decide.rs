@@ -25,16 +25,13 @@ pub(crate) const APPROVAL: Millis = Millis::minutes(30);
 pub(crate) fn decide(config: &Config, state: &mut State, key: &JobKey, at: Timestamp) -> Vec<Effect> {
     let Some(observation) = state.jobs.get(key).and_then(|j| j.view.last.clone()) else { return Vec::new() };
     let Some(policy) = select(&config.policies, key, &observation.labels) else {
-        return hold(state, key, "", at, vec![Reason::NoPolicy], Vec::new());
+        return hold(state, nothing(key, "", at, vec![Reason::NoPolicy], Vec::new()));
     };
     if let Some(reasons) = unfit(state, key, &observation, policy, at) {
-        let gates = if matches!(reasons[0], Reason::WarmingUp { .. } | Reason::NotAllRunning { .. }) {
-            vec![Gate::WarmUp]
-        } else {
-            Vec::new()
-        };
+        let young = reasons.iter().any(|r| matches!(r, Reason::WarmingUp { .. } | Reason::NotAllRunning { .. }));
+        let gates = young.then_some(Gate::WarmUp).into_iter().collect();
         let reasons = reasons.into_iter().chain(by_hand(state, key, policy, at)).collect();
-        return hold(state, key, &policy.name, at, reasons, gates);
+        return hold(state, nothing(key, &policy.name, at, reasons, gates));
     }
     let advice = advise(config, state, key, policy, &observation, at);
     let taught = teach(state, key, policy, &observation, &advice, at);
@@ -45,7 +42,7 @@ pub(crate) fn decide(config: &Config, state: &mut State, key: &JobKey, at: Times
         let gates = [(advice.stale, Gate::Stale), (advice.short, Gate::NoCapacity)];
         let gates = gates.into_iter().filter(|g| g.0).map(|g| g.1).collect();
         let reasons = advice.reasons.into_iter().chain(by_hand(state, key, policy, at)).collect();
-        return hold(state, key, &policy.name, at, reasons, gates);
+        return hold(state, nothing(key, &policy.name, at, reasons, gates));
     };
     let wanted = Wanted { at, job: key, policy, observation: &observation, advice: &advice, direction };
     wants(config, state, &wanted)
@@ -68,14 +65,13 @@ fn unfit(
     if view.name_count > 1 {
         return Some(vec![Reason::NameTwice { count: view.name_count }]);
     }
-    // Between two restarts a job is never fit, so the cause of its restarts has to be told here.
+    // Between two restarts a job is never fit, so that it restarts again and again, and why, has to be told here.
     let dependency = sizing::obstacles::failed_dependency(at, observation.failure.as_ref(), view.flowing_since);
-    let with_cause = |reason: Reason| Some([reason].into_iter().chain(dependency).collect());
+    let looping = sizing::obstacles::restart_loop(at, &view.restarts);
+    let with_cause = |reason: Reason| Some([reason].into_iter().chain(dependency).chain(looping).collect());
     if observation.status != JobStatus::Running {
         let status = if observation.status == JobStatus::Ended { "ended" } else { "restarting or not yet running" };
-        let looping = sizing::obstacles::restart_loop(at, &view.restarts);
-        let reasons: Option<Vec<Reason>> = with_cause(Reason::NotRunning { status: status.to_owned() });
-        return reasons.map(|reasons| reasons.into_iter().chain(looping).collect());
+        return with_cause(Reason::NotRunning { status: status.to_owned() });
     }
     let Some(since) = observation.running_since else {
         return with_cause(not_all_running(observation));
@@ -198,7 +194,7 @@ pub(crate) fn approved(
     };
     let changed = |state: &mut State| {
         act::end_waiting(state, key, at, "the plan changed before it was approved");
-        hold(state, key, &policy.name, at, advice.reasons.clone(), vec![Gate::ChangedSincePlan])
+        hold(state, nothing(key, &policy.name, at, advice.reasons.clone(), vec![Gate::ChangedSincePlan]))
     };
     let Some(direction) = advice.direction else { return changed(state) };
     let rescale = changes(&observation.graph, &advice.target);
@@ -291,42 +287,26 @@ fn withdraw_approval(state: &mut State, wanted: &Wanted, decision: &Decision) {
     }
 }
 
-/// Nothing is wanted, or nothing can be said.
-pub(crate) fn hold(
-    state: &mut State,
-    key: &JobKey,
-    policy: &str,
-    at: Timestamp,
-    reasons: Vec<Reason>,
-    gates: Vec<Gate>,
-) -> Vec<Effect> {
-    act::end_waiting(state, key, at, "nothing is wanted any more");
-    say(state, key, policy, at, reasons, gates)
+/// Nothing is wanted, or nothing can be said: a plan that waits for approval waits no longer.
+fn hold(state: &mut State, nothing: Decision) -> Vec<Effect> {
+    act::end_waiting(state, &nothing.job, nothing.at, "nothing is wanted any more");
+    put(state, nothing)
 }
 
-/// Nothing can be said now: a plan that waits for approval goes on waiting, and is judged anew when it is approved.
-pub(crate) fn say(
-    state: &mut State,
-    key: &JobKey,
-    policy: &str,
-    at: Timestamp,
-    reasons: Vec<Reason>,
-    gates: Vec<Gate>,
-) -> Vec<Effect> {
-    let verdict = if gates.is_empty() { Verdict::Hold } else { Verdict::Gated };
-    let decision = Decision {
+/// A decision that changes nothing.
+pub(crate) fn nothing(key: &JobKey, policy: &str, at: Timestamp, reasons: Vec<Reason>, gates: Vec<Gate>) -> Decision {
+    Decision {
         id: 0,
         at,
         job: key.clone(),
         policy: policy.to_owned(),
-        verdict,
+        verdict: if gates.is_empty() { Verdict::Hold } else { Verdict::Gated },
         rescale: BTreeMap::new(),
         gates,
         reasons,
         run: None,
         plan_hash: None,
-    };
-    put(state, decision)
+    }
 }
 
 /// While there are too few samples since a change of load, what stood before stands for so long: two readings are not
@@ -335,6 +315,7 @@ const STANDS: Millis = Millis::secs(60);
 
 /// Makes it the standing decision; it is recorded once, until it says something else.
 pub(crate) fn put(state: &mut State, mut decision: Decision) -> Vec<Effect> {
+    cause_first(&mut decision.reasons);
     let standing = state.jobs.get(&decision.job).and_then(|j| j.view.standing.as_ref());
     let waits = matches!(decision.reasons.first(), Some(Reason::TooFewSamples { .. })) && decision.rescale.is_empty();
     let holds = |s: &Decision| decision.at.since(s.at) <= STANDS && !s.gates.contains(&Gate::WarmUp);
@@ -347,6 +328,11 @@ pub(crate) fn put(state: &mut State, mut decision: Decision) -> Vec<Effect> {
         job.view.standing = Some(decision.clone());
     }
     if id.is_some() { Vec::new() } else { vec![Effect::Record(Box::new(decision))] }
+}
+
+/// A log line shows the first reasons: a restart loop is what all the others follow from.
+fn cause_first(reasons: &mut [Reason]) {
+    reasons.sort_by_key(|r| !matches!(r, Reason::RestartLoop { .. }));
 }
 
 fn says_the_same(a: &Decision, b: &Decision) -> bool {

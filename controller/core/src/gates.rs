@@ -135,11 +135,23 @@ fn scheduler(wanted: &Wanted) -> Option<Held> {
     Some((Gate::Scheduler, Reason::NotAdaptive { scheduler }))
 }
 
-/// ForSt keeps its state in the remote storage and shares files between checkpoints; no version is known here to have
-/// been shown to rescale with it in place.
+/// Versions of Flink (major, minor) on which a rescale in place with ForSt is known to work: none yet.
+///
+/// ForSt keeps its state in the remote storage and shares files between checkpoints. Rescaling it came with 2.0
+/// (FLINK-36749, FLINK-37021) and was mended there at once (FLINK-37367: files of a restored checkpoint were not taken
+/// over); the stable documentation goes on to call the backend experimental, and in 2026 Flink's developers would not
+/// promise that what it backs up can always be restored (discussion of FLINK-39949).
+const FORST_RESCALES_ON: &[(u32, u32)] = &[];
+
 fn unproven_backend(observation: &Observation) -> Option<Held> {
     let forst = observation.checkpoints.as_ref().and_then(|c| c.forst) == Some(true);
-    forst.then(|| (Gate::Scheduler, Reason::UnprovenBackend { backend: "ForSt".to_owned() }))
+    let known = is_known(observation.facts.version, FORST_RESCALES_ON);
+    (forst && !known).then(|| (Gate::Scheduler, Reason::UnprovenBackend { backend: "ForSt".to_owned() }))
+}
+
+/// A version that was not read is not known to do anything.
+fn is_known(version: Option<(u32, u32)>, versions: &[(u32, u32)]) -> bool {
+    version.is_some_and(|v| versions.contains(&v))
 }
 
 fn savepoint(observation: &Observation) -> Option<Held> {
@@ -259,4 +271,16 @@ fn opt_in(wanted: &Wanted) -> Option<Held> {
     let named = wanted.policy.matches.jobs.iter().any(|glob| glob.0 == *wanted.job.name);
     let name = wanted.job.name.to_string();
     (wanted.policy.mode == Mode::Auto && !named).then_some((Gate::NotOptedIn, Reason::OptIn { name }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_was_not_read_is_not_known_to_do_anything() {
+        assert!(is_known(Some((2, 3)), &[(2, 3)]));
+        assert!(!is_known(Some((2, 2)), &[(2, 3)]), "later does not prove earlier");
+        assert!(!is_known(None, &[(2, 3)]));
+    }
 }

@@ -88,7 +88,7 @@ pub(crate) fn lesson(
         .values()
         .any(|s| s.draining || s.lag.is_some_and(|l| l > CURRENT && s.slope.is_some_and(|x| x < 0.0)));
     for (v, measured) in lesson.measured.iter().enumerate() {
-        let Some(measured) = measured else { continue };
+        let Some(measured) = measured.filter(|m| m.capacity.is_finite() && m.rate.is_finite()) else { continue };
         if catching_up {
             continue;
         }
@@ -96,9 +96,9 @@ pub(crate) fn lesson(
         let vertex = &graph.vertices[v];
         let learned = memory.learned.entry(vertex.id.clone()).or_default();
         learned.highest_rate = learned.highest_rate.max(measured.rate / f64::from(vertex.parallelism.0.max(1)));
-        capacity::see(learned, vertex.parallelism.0, measured, MAX_POINTS);
+        capacity::see(learned, vertex.parallelism.0, &measured, MAX_POINTS);
         if is_settled(view, &vertex.id, at) {
-            capacity_of(memory, graph, v, measured, at);
+            capacity_of(memory, graph, v, &measured, at);
         }
     }
     for (v, source) in &lesson.sources {
@@ -127,7 +127,7 @@ fn demand_of(
     source: &SourceView,
     at: Timestamp,
 ) {
-    let Some((demand, exact)) = source.demand else { return };
+    let Some((demand, exact)) = source.demand.filter(|d| d.0.is_finite()) else { return };
     view.peaks.entry(id.clone()).or_default().push(at, demand, policy.scaling.scale_down.after);
     view.watched_since.get_or_insert(at);
     let caught_up = exact && !source.draining && source.lag.is_none_or(|l| l <= CURRENT);

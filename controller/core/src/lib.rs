@@ -114,5 +114,5 @@ fn unread(config: &Config, state: &mut State, key: &JobKey, at: Timestamp) -> Ve
     let labels = view.last.as_ref().map_or_else(BTreeMap::new, |o| o.labels.clone());
     let policy = select(&config.policies, key, &labels).map_or_else(String::new, |p: &Policy| p.name.clone());
     let gate = if incomplete { Gate::Incomplete } else { Gate::Stale };
-    decide::say(state, key, &policy, at, vec![Reason::NotRead { why }], vec![gate])
+    decide::put(state, decide::nothing(key, &policy, at, vec![Reason::NotRead { why }], vec![gate]))
 }

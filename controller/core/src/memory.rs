@@ -67,6 +67,26 @@ pub struct InputFit {
     pub full: Sums,
     /// From slices in which it is saturated and its upstream free: buffers fill or empty, unless this goes on for long.
     pub moving: Sums,
+    /// Where there are several inputs, input by input, from slices in which it keeps up.
+    #[serde(default)]
+    pub edges: EdgeFit,
+}
+
+/// Faded sums for a fit with one share per input.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EdgeFit {
+    /// Of what two inputs worked on, multiplied; row by row.
+    pub products: Vec<f64>,
+    /// Of what an input worked on and what was received, multiplied.
+    pub with_received: Vec<f64>,
+    /// Of what was received, squared.
+    pub received_squared: f64,
+    /// Records that each input worked on.
+    pub sent: Vec<f64>,
+    /// Records received.
+    pub received: f64,
+    /// Slices taken in.
+    pub slices: u32,
 }
 
 /// Sums that fade.

@@ -103,14 +103,13 @@ pub(crate) fn not_done(
     state: &mut State,
     key: &JobKey,
     at: Timestamp,
-    mut run: Run,
+    run: Run,
     why: String,
     left: Left,
 ) -> Vec<Effect> {
     if run.phase == Phase::RollingBack {
         return not_undone(state, key, at, run, why);
     }
-    run.note(at, why.clone());
     // What was not clear once may have been done: what may have been done is spent.
     if left != Left::Unknown && !run.unclear {
         unspend(state, key, run.id);
@@ -118,33 +117,33 @@ pub(crate) fn not_done(
     let refused = left == Left::WouldBeRefusedAgain;
     let escalated = if refused { ineffective(state, key, at, &run) } else { None };
     let end = if refused { Phase::Failed { why: why.clone() } } else { Phase::Aborted { why: why.clone() } };
-    run.enter(at, end);
-    keep(state, key, run.clone());
-    let mut effects = progress(state, key, at, &run, why);
+    let mut effects = act::end(state, key, at, run, end, why);
     effects.extend(escalated);
     effects
 }
 
 /// It should have been undone and was not: a person is needed.
-pub(crate) fn not_undone(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run, why: String) -> Vec<Effect> {
-    let why = redeploy::with_the_way_back(&run, why);
-    run.note(at, why.clone());
-    run.enter(at, Phase::RollbackFailed { why: why.clone() });
-    keep(state, key, run.clone());
-    let message = format!("{key}: {} could not be undone: {why}", run.id);
-    let mut effects = progress(state, key, at, &run, why);
-    effects.push(Effect::Escalate { job: Some(key.clone()), at, message });
-    effects
+pub(crate) fn not_undone(state: &mut State, key: &JobKey, at: Timestamp, run: Run, why: String) -> Vec<Effect> {
+    needs_a_person(state, key, at, run, why, "could not be undone", |why| Phase::RollbackFailed { why })
 }
 
 /// At its deadline neither success nor failure could be shown.
-pub(crate) fn inconclusive(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run, why: String) -> Vec<Effect> {
+pub(crate) fn inconclusive(state: &mut State, key: &JobKey, at: Timestamp, run: Run, why: String) -> Vec<Effect> {
+    needs_a_person(state, key, at, run, why, "inconclusive", |why| Phase::Inconclusive { why })
+}
+
+fn needs_a_person(
+    state: &mut State,
+    key: &JobKey,
+    at: Timestamp,
+    run: Run,
+    why: String,
+    what: &str,
+    phase: fn(String) -> Phase,
+) -> Vec<Effect> {
     let why = redeploy::with_the_way_back(&run, why);
-    run.note(at, why.clone());
-    run.enter(at, Phase::Inconclusive { why: why.clone() });
-    keep(state, key, run.clone());
-    let message = format!("{key}: {} inconclusive: {why}", run.id);
-    let mut effects = progress(state, key, at, &run, why);
+    let message = format!("{key}: {} {what}: {why}", run.id);
+    let mut effects = act::end(state, key, at, run, phase(why.clone()), why);
     effects.push(Effect::Escalate { job: Some(key.clone()), at, message });
     effects
 }

@@ -205,6 +205,10 @@ pub enum Reason {
     Coupled { vertices: Vec<Name>, parallelism: Parallelism },
     /// A bound was met.
     Limited { vertex: Name, wanted: Parallelism, given: Parallelism, by: Limit },
+    /// One partition carries so much that no number of subtasks would do.
+    HeavyPartition { source: Name, share: Ratio, partitions: u32 },
+    /// The job takes fewer slots than a floor by calendar asks for.
+    BelowFloor { slots: u32, floor: u32 },
     /// Slots are missing: one number.
     ShortOfSlots { wanted: u32, have: u32, short: u32 },
     /// More subtasks would gain nothing.
@@ -218,7 +222,7 @@ pub enum Reason {
     /// A source that works through what was there before it started.
     Backfill { source: Name, bounded: bool },
     /// Watermark alignment holds the source back.
-    HeldByAlignment { source: Name, drift: Millis },
+    HeldByAlignment { source: Name, drift: Option<Millis>, paused: Option<Ratio> },
     /// The source has nothing to emit: nobody here, or nobody there.
     SourceIdle { source: Name, idle: Millis },
     /// Work comes in bursts.

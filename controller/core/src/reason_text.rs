@@ -40,6 +40,11 @@ pub(crate) fn write(reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result 
             write!(f, "{} are joined by FORWARD edges: {parallelism} for all", vertices.join(", "))
         }
         R::Limited { vertex, wanted, given, by } => write!(f, "{vertex} would want {wanted}, gets {given}: {by}"),
+        R::HeavyPartition { source, share, partitions } => write!(
+            f,
+            "one of the {partitions} partitions of {source} carries {share} of its records: more subtasks cannot divide it"
+        ),
+        R::BelowFloor { slots, floor } => write!(f, "it takes {slots} slots, and a floor by calendar asks for {floor}"),
         R::ShortOfSlots { wanted, have, short } => {
             write!(f, "short of {short} slots: {wanted} are wanted, {have} are there")
         }
@@ -56,8 +61,14 @@ pub(crate) fn write(reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result 
             f,
             "{source} works through what was there before it started: it has no demand yet; give it a deadline to size it"
         ),
-        R::HeldByAlignment { source, drift } => {
-            write!(f, "{source} is held back by watermark alignment ({drift} ahead): it is neither idle nor behind")
+        R::HeldByAlignment { source, drift, paused } => {
+            write!(f, "{source} is held back by watermark alignment (")?;
+            match (drift, paused) {
+                (Some(drift), _) => write!(f, "{drift} ahead")?,
+                (None, Some(paused)) => write!(f, "a split was paused {paused} of the time")?,
+                (None, None) => f.write_str("by how much is not known")?,
+            }
+            f.write_str("): it is neither idle nor behind")
         }
         R::SourceIdle { source, idle } => write!(
             f,
@@ -230,7 +241,7 @@ pub(crate) fn name(reason: &Reason) -> &'static str {
     names! {
         Overloaded => "overloaded", Oversized => "oversized", WithinBounds => "within-bounds",
         MissesObjective => "misses-objective", Draining => "draining", Target => "target", Capacity => "capacity",
-        Coupled => "coupled", Limited => "limited", ShortOfSlots => "short-of-slots", Plateau => "plateau",
+        Coupled => "coupled", Limited => "limited", HeavyPartition => "heavy-partition", BelowFloor => "below-floor", ShortOfSlots => "short-of-slots", Plateau => "plateau",
         AtLeast => "at-least", UnknownDemand => "unknown-demand", UnknownCapacity => "unknown-capacity",
         Backfill => "backfill", HeldByAlignment => "held-by-alignment", SourceIdle => "source-idle",
         Bursts => "bursts", Unproven => "unproven", ClauseOff => "clause-off", HotSubtask => "hot-subtask",

@@ -265,14 +265,11 @@ fn not_started(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run, why
 }
 
 /// The last try has failed. The job does not run, and only a person can change that.
-fn lost(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run, why: &str) -> Vec<Effect> {
+fn lost(state: &mut State, key: &JobKey, at: Timestamp, run: Run, why: &str) -> Vec<Effect> {
     let why = format!("stopped, and not running again after {MOST_STARTS} tries: {why}");
-    run.note(at, why.clone());
     let alarm = stands_still(key, at, &run, &why);
     let failed = outcome::failed_verification(state, key, at, &run);
-    run.enter(at, Phase::Failed { why: why.clone() });
-    keep(state, key, run.clone());
-    let mut effects = progress(state, key, at, &run, why);
+    let mut effects = act::end(state, key, at, run, Phase::Failed { why: why.clone() }, why);
     effects.push(alarm);
     effects.extend(failed);
     effects

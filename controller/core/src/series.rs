@@ -38,6 +38,11 @@ pub mod name {
     pub const SOURCE_IDLE: &str = "flink_taskmanager_job_task_operator_sourceIdleTime";
     /// How far a source runs ahead of its alignment group, ms; positive means it is held.
     pub const ALIGNMENT_DRIFT: &str = "flink_taskmanager_job_task_operator_watermarkAlignmentDrift";
+    /// Time for which watermark alignment paused a split, ms/s, over the last minute (Flink 2.x).
+    pub const SPLIT_PAUSED: &str = "flink_taskmanager_job_task_operator_split_watermark_pausedTimeMsPerSecond";
+    /// Last offset read of a partition, which the labels `topic` and `partition` name.
+    pub const PARTITION_OFFSET: &str =
+        "flink_taskmanager_job_task_operator_KafkaSourceReader_topic_partition_currentOffset";
     /// Partitions that a source's subtasks own.
     pub const ASSIGNED_PARTITIONS: &str =
         "flink_taskmanager_job_task_operator_KafkaSourceReader_KafkaConsumer_assigned_partitions";

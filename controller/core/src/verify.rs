@@ -25,6 +25,14 @@ const FELL: f64 = 0.95;
 /// Of the predicted growth, this much counts as what was promised.
 const HALF_OF_IT: f64 = 0.5;
 
+/// What a run is looked at with.
+struct Look<'a> {
+    policy: &'a Policy,
+    key: &'a JobKey,
+    at: Timestamp,
+    seen: &'a Observation,
+}
+
 /// Looks at a run after its job was observed.
 pub(crate) fn observed(state: &mut State, policy: &Policy, key: &JobKey, at: Timestamp) -> Vec<Effect> {
     let Some(job) = state.jobs.get(key) else { return Vec::new() };
@@ -33,28 +41,24 @@ pub(crate) fn observed(state: &mut State, policy: &Policy, key: &JobKey, at: Tim
     if run.redeploy.is_some() && run.job_id != observation.job_id {
         return Vec::new();
     }
+    let look = Look { policy, key, at, seen: &observation };
     match run.phase {
-        Phase::Settling if run.redeploy.is_some() && observation.status == JobStatus::Ended => {
-            outcome::inconclusive(state, key, at, run, "the job ended before that".to_owned())
-        }
-        Phase::Settling | Phase::RollingBack if observation.status == JobStatus::Ended => {
-            job_ended(state, key, at, run)
-        }
-        Phase::Settling => settling(state, policy, key, at, run, &observation),
-        Phase::RollingBack if run.taken => rolling_back(state, key, at, run, &observation),
+        Phase::Settling | Phase::RollingBack if observation.status == JobStatus::Ended => job_ended(state, &look, run),
+        Phase::Settling => settling(state, &look, run),
+        Phase::RollingBack if run.taken => rolling_back(state, &look, run),
         _ => Vec::new(),
     }
 }
 
-/// Nothing is left to be verified or undone.
-fn job_ended(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run) -> Vec<Effect> {
+/// Nothing is left to be verified or undone. A redeploy whose new job ends leaves a person with the way back.
+fn job_ended(state: &mut State, look: &Look, run: Run) -> Vec<Effect> {
     let why = "the job ended before that".to_owned();
-    run.note(at, why.clone());
-    let undoing = run.phase == Phase::RollingBack;
-    let end =
-        if undoing { Phase::RollbackFailed { why: why.clone() } } else { Phase::Inconclusive { why: why.clone() } };
-    run.enter(at, end);
-    act::file(state, key, at, run)
+    let phase = match run.phase {
+        Phase::RollingBack => Phase::RollbackFailed { why: why.clone() },
+        _ if run.redeploy.is_some() => return outcome::inconclusive(state, look.key, look.at, run, why),
+        _ => Phase::Inconclusive { why: why.clone() },
+    };
+    act::end(state, look.key, look.at, run, phase, why)
 }
 
 fn is_reached(observation: &Observation, bounds: &BTreeMap<Arc<str>, Bounds>) -> bool {
@@ -62,38 +66,27 @@ fn is_reached(observation: &Observation, bounds: &BTreeMap<Arc<str>, Bounds>) ->
         && observation.graph.vertices.iter().all(|v| bounds.get(&v.id).is_none_or(|b| b.upper == v.parallelism))
 }
 
-fn settling(
-    state: &mut State,
-    policy: &Policy,
-    key: &JobKey,
-    at: Timestamp,
-    mut run: Run,
-    seen: &Observation,
-) -> Vec<Effect> {
-    let acted = run.acted_at.unwrap_or(run.planned_at);
+fn settling(state: &mut State, look: &Look, mut run: Run) -> Vec<Effect> {
+    let Look { key, at, seen, .. } = *look;
     if run.restarts >= CANNOT_RUN {
         let why = format!("{} failures since: it does not run at this size", run.restarts);
         return outcome::undo(state, key, at, run, why);
     }
-    if run.reached_at.is_none() {
-        if !is_reached(seen, &run.target) && !redeploy::is_reached(&run, seen) {
-            return unreached(state, policy, key, at, run, seen, acted);
-        }
-        reached(state, key, at, &mut run, seen, acted);
-        act::keep(state, key, run.clone());
-        let seconds = at.since(acted).as_secs();
-        return act::progress(
-            state,
-            key,
-            at,
-            &run,
-            format!("every task runs at the new parallelism, {seconds:.1} s after"),
-        );
+    if run.reached_at.is_some() {
+        return judge(state, look, run);
     }
-    judge(state, policy, key, at, run, seen)
+    if !is_reached(seen, &run.target) && !redeploy::is_reached(&run, seen) {
+        return unreached(state, look, run);
+    }
+    let acted = run.acted_at.unwrap_or(run.planned_at);
+    reached(state, look, &mut run, acted);
+    act::keep(state, key, run.clone());
+    let what = format!("every task runs at the new parallelism, {:.1} s after", at.since(acted).as_secs());
+    act::progress(state, key, at, &run, what)
 }
 
-fn reached(state: &mut State, key: &JobKey, at: Timestamp, run: &mut Run, seen: &Observation, acted: Timestamp) {
+fn reached(state: &mut State, look: &Look, run: &mut Run, acted: Timestamp) {
+    let Look { key, at, seen, .. } = *look;
     run.reached_at = Some(at);
     run.failed_before = seen.checkpoints.as_ref().and_then(|c| c.failed);
     run.note(at, "reached");
@@ -109,17 +102,10 @@ fn reached(state: &mut State, key: &JobKey, at: Timestamp, run: &mut Run, seen: 
 
 /// Not there yet. What we asked and what does not come is not asked for ever: Flink would rescale by itself, outside
 /// every budget, when a TaskManager joins.
-fn unreached(
-    state: &mut State,
-    policy: &Policy,
-    key: &JobKey,
-    at: Timestamp,
-    mut run: Run,
-    seen: &Observation,
-    acted: Timestamp,
-) -> Vec<Effect> {
-    let after = policy.scaling.withdraw_after;
-    if at.since(acted) < after {
+fn unreached(state: &mut State, look: &Look, run: Run) -> Vec<Effect> {
+    let Look { key, at, seen, .. } = *look;
+    let after = look.policy.scaling.withdraw_after;
+    if at.since(run.acted_at.unwrap_or(run.planned_at)) < after {
         return Vec::new();
     }
     if seen.running_since.is_none() || run.redeploy.is_some() {
@@ -128,11 +114,8 @@ fn unreached(
         return outcome::undo(state, key, at, run, why);
     }
     let why = format!("not reached within {after}: what does not come is asked no longer");
-    run.note(at, why.clone());
     let escalated = outcome::failed_verification(state, key, at, &run);
-    run.enter(at, Phase::Failed { why: why.clone() });
-    act::keep(state, key, run.clone());
-    let mut effects = act::progress(state, key, at, &run, why);
+    let mut effects = act::end(state, key, at, run.clone(), Phase::Failed { why: why.clone() }, why);
     effects.extend(escalated);
     effects.extend(withdraw(state, key, at, &run, seen));
     effects
@@ -184,42 +167,22 @@ pub(crate) fn withdraw_unmet(
     effects
 }
 
-fn judge(
-    state: &mut State,
-    policy: &Policy,
-    key: &JobKey,
-    at: Timestamp,
-    mut run: Run,
-    seen: &Observation,
-) -> Vec<Effect> {
+fn judge(state: &mut State, look: &Look, run: Run) -> Vec<Effect> {
+    let Look { key, at, seen, .. } = *look;
     let reached = run.reached_at.unwrap_or(at);
     if let Some(why) = checkpoints_fail(&run, seen) {
         return outcome::undo(state, key, at, run, why);
     }
     let jumped = state.jobs.get(key).is_some_and(|j| j.view.not_before.is_some_and(|t| at < t));
-    let warm = !jumped && seen.running_since.is_some_and(|since| at.since(since) >= policy.scaling.warm_up);
+    let warm = !jumped && seen.running_since.is_some_and(|since| at.since(since) >= look.policy.scaling.warm_up);
     let found = if warm { capacity(state, key, &run) } else { Capacity::Unknown };
-    if let Capacity::Fell(why) = found {
-        return outcome::undo(state, key, at, run, why);
-    }
     let checkpoint = checkpoint_since(&run, seen, reached);
-    let acted = run.acted_at.unwrap_or(run.planned_at);
-    let ended = match (found, checkpoint) {
-        (Capacity::Grew(what), true) => Some((Phase::Succeeded, what)),
-        (found, checkpoint) if at.since(acted) >= run.patience => {
-            let why = unshown(&found, checkpoint);
-            Some((Phase::Inconclusive { why: why.clone() }, why))
-        }
-        _ => None,
-    };
-    match ended {
-        Some((Phase::Succeeded, what)) => {
-            run.note(at, what.clone());
-            run.enter(at, Phase::Succeeded);
-            act::file(state, key, at, run)
-        }
-        Some((_, why)) => outcome::inconclusive(state, key, at, run, why),
-        None => Vec::new(),
+    let late = at.since(run.acted_at.unwrap_or(run.planned_at)) >= run.patience;
+    match (found, checkpoint) {
+        (Capacity::Fell(why), _) => outcome::undo(state, key, at, run, why),
+        (Capacity::Grew(what), true) => act::end(state, key, at, run, Phase::Succeeded, what),
+        (found, checkpoint) if late => outcome::inconclusive(state, key, at, run, unshown(&found, checkpoint)),
+        _ => Vec::new(),
     }
 }
 
@@ -294,15 +257,15 @@ fn weaker(a: Capacity, b: Capacity) -> Capacity {
     if rank(&a) <= rank(&b) { a } else { b }
 }
 
-fn rolling_back(state: &mut State, key: &JobKey, at: Timestamp, mut run: Run, seen: &Observation) -> Vec<Effect> {
+fn rolling_back(state: &mut State, look: &Look, mut run: Run) -> Vec<Effect> {
+    let Look { key, at, seen, .. } = *look;
     let undo = run.undo.clone();
     let (since, why) = undo.map_or((run.planned_at, String::new()), |u| (u.at, format!("undone: {}", u.why)));
     if is_reached(seen, &run.before) {
         run.note(at, "back at what it was");
-        run.enter(at, Phase::RolledBack { why: why.clone() });
-        act::keep(state, key, run.clone());
-        let mut effects = act::progress(state, key, at, &run, why.clone());
-        effects.push(Effect::Escalate { job: Some(key.clone()), at, message: format!("{key}: {} {why}", run.id) });
+        let message = format!("{key}: {} {why}", run.id);
+        let mut effects = act::end(state, key, at, run, Phase::RolledBack { why: why.clone() }, why);
+        effects.push(Effect::Escalate { job: Some(key.clone()), at, message });
         return effects;
     }
     if at.since(since) < run.patience.max(Millis::minutes(5)) {

@@ -11,9 +11,14 @@ use std::sync::Arc;
 
 /// Series kept per job; a job of 300 vertices has about 20 each. More are not taken in, and it is said.
 pub const MAX_SERIES: usize = 8_000;
+/// Flink counts in longs: more than their largest is no figure of its, and its square no number.
+const MOST: f64 = 9.3e18;
 /// Samples older than this are of no use to anything that reads windows: an hour covers `deriv(...[1h])`-like rules,
 /// the sample bound of the window is usually tighter.
 const KEEP: Millis = Millis::hours(1);
+
+/// Labels of a series, by name.
+pub type Labels = Vec<(Arc<str>, Arc<str>)>;
 
 /// All windows of one job.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,7 +47,7 @@ impl PartialEq for Cache {
 }
 
 impl Windows {
-    /// Takes in one observation's samples. Negative and non-finite values are left out.
+    /// Takes in one observation's samples. Negative and non-finite values, and what is no figure of Flink's, are left out.
     pub fn push(&mut self, at: Timestamp, samples: &[Sample]) {
         if self.times.back().is_some_and(|t| *t >= at) {
             return;
@@ -54,7 +59,7 @@ impl Windows {
         let mut places = std::mem::take(&mut self.cache.places);
         places.resize(samples.len(), usize::MAX);
         for (sample, place) in samples.iter().zip(&mut places) {
-            if sample.value.is_finite() && sample.value >= 0.0 {
+            if (0.0..=MOST).contains(&sample.value) {
                 self.take(at, sample, place);
             }
         }
@@ -131,6 +136,12 @@ impl Windows {
     /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
         self.series.is_empty()
+    }
+
+    /// The series of a vertex that one name has with different labels.
+    pub fn labelled(&self, task: &str, name: &str) -> impl Iterator<Item = (&Labels, &Window)> {
+        let same = move |key: &SeriesKey| *key.name == *name && key.task.as_deref() == Some(task);
+        self.series.iter().filter(move |(key, _)| same(key)).map(|(key, window)| (&key.labels, window))
     }
 
     /// The index for one reading of all of them.

@@ -396,6 +396,47 @@ proptest! {
     }
 }
 
+/// What a metric may claim to be.
+fn figure() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        4 => 0.0..1e6f64,
+        1 => prop_oneof![Just(f64::NAN), Just(f64::INFINITY), Just(f64::NEG_INFINITY), Just(-1.0), Just(-0.0)],
+        1 => prop_oneof![Just(f64::MAX), Just(f64::MIN), Just(f64::MIN_POSITIVE), Just(5e-324), Just(9.2e18)],
+        1 => any::<f64>(),
+    ]
+}
+
+proptest! {
+    #![proptest_config(cases(64))]
+
+    /// What is no number cannot be written as JSON: it would come back as nothing, and take all that was learned with it.
+    #[test]
+    fn what_is_remembered_is_finite(
+        figures in prop::collection::vec((0..12usize, figure()), 1..150), wild in 1..8usize, load in 100.0..2_000.0f64,
+    ) {
+        let mut rig = Rig::fast(1, load);
+        let mut figures = figures.into_iter().cycle();
+        for n in 0..60 {
+            rig.flow();
+            let mut seen = rig.observe();
+            // Sane at first, so that something is learned; then every few readings something is not.
+            if n > 12 && n % wild == 0 {
+                for (at, value) in figures.by_ref().take(4) {
+                    let at = at % seen.samples.len();
+                    seen.samples[at].value = value;
+                }
+            }
+            rig.feed(&Event::Observed(Box::new(seen)));
+            rig.feed(&Event::Tick);
+            let memory = &rig.state.jobs[&key()].memory;
+            let text = serde_json::to_string(memory).unwrap();
+            let back: weirkeeper_core::memory::JobMemory = serde_json::from_str(&text)
+                .map_err(|e| TestCaseError::fail(format!("{e}: {text}")))?;
+            prop_assert_eq!(&back, memory);
+        }
+    }
+}
+
 /// The vertices in another order, and the edges backwards.
 fn permuted(seen: &mut Observation, order: &[usize]) {
     let mut graph = (*seen.graph).clone();

@@ -46,6 +46,17 @@ fn a_job_that_restarts_again_and_again_is_not_sized() {
     rig.extra.insert(restarts, 3.0);
     rig.tick();
     is_held_by(&rig, "restart-loop");
+    assert_eq!(rig.reasons()[0], "restart-loop", "the log line shows the first: {}", rig.standing());
+    // Between two restarts, and just after one, too.
+    rig.observation.status = JobStatus::Restarting;
+    rig.tick();
+    assert_eq!(rig.reasons()[..2], ["restart-loop", "not-running"], "{}", rig.standing());
+    rig.observation.status = JobStatus::Running;
+    rig.restart(10_000);
+    rig.tick();
+    rig.tick();
+    assert_eq!(rig.reasons()[..2], ["restart-loop", "warming-up"], "{}", rig.standing());
+    assert_eq!(rig.gates(), ["warm-up"]);
     rig.run_until(rig.at / 1_000 + 320);
     assert!(!rig.wanted().is_empty(), "it has stayed up for five minutes: {}", rig.standing());
 }

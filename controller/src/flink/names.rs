@@ -1,6 +1,8 @@
 //! Names of metrics: packed into requests that Flink accepts, and recognised by their operator scope.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use weirkeeper_core::sizing::grain::MAX_PARTITIONS;
 
 /// Percent-encodes what is not unreserved in RFC 3986.
 pub fn encode(text: &str) -> String {
@@ -52,6 +54,8 @@ pub mod suffix {
     pub const COMMITS_FAILED: &str = "KafkaSourceReader.commitsFailed";
     pub const SEND_TIME: &str = "currentSendTime";
     pub const OPERATOR_OUT: &str = "numRecordsOut";
+    /// After `split.` and the split's id.
+    pub const SPLIT_PAUSED: &str = "watermark.pausedTimeMsPerSecond";
     /// Those of a source that are read.
     pub const OF_SOURCE: [&str; 8] =
         [PENDING, EMIT_LAG, WATERMARK_LAG, SOURCE_IDLE, ALIGNMENT_DRIFT, ASSIGNED, CONNECTIONS, COMMITS_FAILED];
@@ -65,6 +69,10 @@ pub struct VertexNames {
     /// Kafka partitions named in them, if any: the union, because after a rescale a subtask still lists the partitions
     /// that its predecessor of the same index owned.
     pub partitions: Option<u32>,
+    /// The offset of each of them, where they are few enough to be read one by one: name, topic, number.
+    pub offsets: Vec<(String, Arc<str>, u32)>,
+    /// The paused time of each split (Flink 2.x), where they are few enough.
+    pub splits: Vec<String>,
 }
 
 /// At most so many operators of one vertex are read: a chain of more sources than this was never seen.
@@ -77,13 +85,36 @@ pub fn pick(names: &[String], suffixes: &[&'static str]) -> VertexNames {
         let found = names.iter().filter(|n| is_operator_metric(n, suffix));
         wanted.extend(found.take(MAX_PER_SUFFIX).map(|n| (n.clone(), *suffix)));
     }
-    VertexNames { wanted, partitions: partitions(names) }
+    let found = partitions(names);
+    let partitions = u32::try_from(found.len()).ok().filter(|n| *n > 0);
+    let splits: Vec<String> = names.iter().filter(|n| is_split_pause(n)).cloned().collect();
+    VertexNames { wanted, partitions, offsets: few(offsets(found)), splits: few(splits) }
 }
 
-/// How many Kafka partitions the names speak of.
-fn partitions(names: &[String]) -> Option<u32> {
-    let found: BTreeSet<(&str, u32)> = names.iter().filter_map(|n| partition(n)).collect();
-    u32::try_from(found.len()).ok().filter(|n| *n > 0)
+/// Each is a name in a request of every cycle; of more, none are read, because some would say nothing of the others.
+fn few<T>(names: Vec<T>) -> Vec<T> {
+    if names.len() > MAX_PARTITIONS { Vec::new() } else { names }
+}
+
+/// The Kafka partitions that the names speak of, with one of the names.
+fn partitions(names: &[String]) -> BTreeMap<(&str, u32), &str> {
+    names.iter().filter_map(|n| Some((partition(n)?, n.as_str()))).collect()
+}
+
+fn offsets(found: BTreeMap<(&str, u32), &str>) -> Vec<(String, Arc<str>, u32)> {
+    let offset = |((scope, number), _): ((&str, u32), &str)| {
+        let topic = scope.split_once(".KafkaSourceReader.topic.")?.1;
+        Some((format!("{scope}.partition.{number}.currentOffset"), topic.into(), number))
+    };
+    found.into_iter().filter_map(offset).collect()
+}
+
+/// `op.split.ID.watermark.pausedTimeMsPerSecond`; the id may hold dots (a topic's name does).
+fn is_split_pause(name: &str) -> bool {
+    let split = name.strip_suffix(suffix::SPLIT_PAUSED).and_then(|n| n.strip_suffix('.'));
+    split
+        .and_then(|n| n.split_once(".split."))
+        .is_some_and(|(op, id)| !op.contains('.') && !op.is_empty() && !id.is_empty())
 }
 
 /// `op.KafkaSourceReader.topic.T.partition.N.currentOffset`; topics may hold dots, so it is read from the right.
@@ -125,7 +156,23 @@ mod tests {
     fn partitions_are_a_union_over_topics_with_dots() {
         let name = |t: &str, n: u32| format!("s.KafkaSourceReader.topic.{t}.partition.{n}.currentOffset");
         let names = [name("a.partition.7", 0), name("a", 0), name("a", 0), name("a", 1), "s.other".into()];
-        assert_eq!(partitions(&names), Some(3));
-        assert_eq!(partitions(&["s.KafkaSourceReader.topic.a.partition.x.currentOffset".into()]), None);
+        let found = pick(&names, &[]);
+        assert_eq!(found.partitions, Some(3));
+        let offsets: Vec<(&str, &str, u32)> = found.offsets.iter().map(|(n, t, i)| (n.as_str(), &**t, *i)).collect();
+        assert_eq!(offsets[0], (names[1].as_str(), "a", 0));
+        assert_eq!(offsets[2], (names[0].as_str(), "a.partition.7", 0));
+        assert_eq!(pick(&["s.KafkaSourceReader.topic.a.partition.x.currentOffset".into()], &[]).partitions, None);
+        // Those of more partitions than are weighed are not read at all.
+        let names: Vec<String> = (0..=MAX_PARTITIONS as u32).map(|n| name("a", n)).collect();
+        assert_eq!((pick(&names, &[]).partitions, pick(&names, &[]).offsets.len()), (Some(65), 0));
+        assert_eq!(pick(&names[1..], &[]).offsets.len(), 64);
+    }
+
+    #[test]
+    fn paused_splits_are_found_whatever_their_ids() {
+        let paused = |id: &str| format!("Source__orders.split.{id}.watermark.pausedTimeMsPerSecond");
+        let names = [paused("p0"), paused("a.b-1"), "op.user.split.x.watermark.pausedTimeMsPerSecond".into()];
+        assert_eq!(pick(&names, &[]).splits, names[..2]);
+        assert_eq!(pick(&["Source__orders.split.p0.watermark.idleTimeMsPerSecond".into()], &[]).splits.len(), 0);
     }
 }

@@ -15,6 +15,8 @@ pub enum Owner {
     Vertex(usize),
     /// A TaskManager's.
     TaskManager(Arc<str>),
+    /// That of a partition (topic and number) which the vertex at this position reads.
+    Partition(usize, Arc<str>, u32),
 }
 
 /// The keys of one job.
@@ -42,6 +44,11 @@ impl Keys {
                 Owner::Job => {}
                 Owner::Vertex(v) => key.task = graph.vertices.get(*v).map(|v| v.name.clone()),
                 Owner::TaskManager(id) => key.labels.push((shared("tm_id"), id.clone())),
+                Owner::Partition(v, topic, number) => {
+                    key.task = graph.vertices.get(*v).map(|v| v.name.clone());
+                    key.labels.push((shared("partition"), number.to_string().into()));
+                    key.labels.push((shared("topic"), topic.clone()));
+                }
             }
             Arc::new(key)
         };

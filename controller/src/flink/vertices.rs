@@ -222,7 +222,10 @@ async fn ask(
     let base = format!("/vertices/{}/subtasks/metrics?agg=min,max,sum,avg&get=", vertex.id);
     let averages: &[&str] = if reader.cluster.thrifty { &[] } else { &AVERAGES };
     let operators = memory.names.iter().flat_map(|n| &n.wanted).map(|(n, _)| n.as_str());
-    let all = COUNTERS.iter().chain(averages).copied().chain(operators);
+    let one_by_one = memory.names.iter().filter(|_| !reader.cluster.thrifty);
+    let offsets = one_by_one.clone().flat_map(|n| &n.offsets).map(|(n, ..)| n.as_str());
+    let splits = one_by_one.flat_map(|n| &n.splits).map(String::as_str);
+    let all = COUNTERS.iter().chain(averages).copied().chain(operators).chain(offsets).chain(splits);
     let mut out = BTreeMap::new();
     for list in names::chunks(all, reader.room(&base)) {
         let what = format!("metrics of {}", vertex.name);
@@ -330,6 +333,13 @@ fn operator_samples(
     }
     if let Some(drift) = drift(&found, answer) {
         samples.push_signed(name::ALIGNMENT_DRIFT, Owner::Vertex(v), Some(Agg::Max), drift);
+    }
+    let paused = found.splits.iter().filter_map(|n| answer.get(n)?.max.0).reduce(f64::max);
+    samples.push(name::SPLIT_PAUSED, Owner::Vertex(v), Some(Agg::Max), paused);
+    for (name, topic, number) in &found.offsets {
+        // The largest: a subtask that had the partition before goes on showing where it stopped.
+        let offset = answer.get(name).and_then(|m| m.max.0);
+        samples.push(name::PARTITION_OFFSET, Owner::Partition(v, topic.clone(), *number), Some(Agg::Max), offset);
     }
     partitions(memory, &found, values(suffix::ASSIGNED, Agg::Sum));
 }

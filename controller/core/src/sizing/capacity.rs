@@ -7,6 +7,8 @@
 use crate::memory::{Learned, Point};
 use crate::reason::Method;
 use crate::sizing::evidence::{Slice, Slices, over};
+use crate::sizing::grain::Grain;
+use crate::sizing::stats::eliminate;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -51,20 +53,12 @@ fn per_busy(slice: &Slice, work: &impl Fn(&Slice) -> Option<f64>) -> Option<f64>
     Some(work(slice)? / load(slice)?.max(LEAST_BUSY))
 }
 
-/// Share of the ideal that `p` subtasks reach when `units` (key groups, partitions) cannot be split: m / (p ceil(m/p)).
-pub fn staircase(units: Option<u32>, p: u32) -> f64 {
-    match units {
-        Some(m) if m > 0 && p > 0 => f64::from(m) / (f64::from(p) * f64::from(m.div_ceil(p))),
-        _ => 1.0,
-    }
-}
-
 /// Capacity by parallelism.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
     /// Key groups or partitions.
-    units: Option<u32>,
-    /// Capacity over staircase, by parallelism; never empty.
+    grain: Grain,
+    /// Capacity over what the grain leaves of it, by parallelism; never empty.
     points: BTreeMap<u32, f64>,
     /// Fitted (1/lambda, sigma/lambda, kappa/lambda), from two points on.
     law: Option<[f64; 3]>,
@@ -74,30 +68,36 @@ pub struct Curve {
 impl Curve {
     /// From the present measurement and what was learned. What was learned is scaled by how the present differs from
     /// it: records may have become heavier for every parallelism.
-    pub fn new(present: u32, capacity: f64, learned: Option<&Learned>, units: Option<u32>) -> Curve {
+    pub fn new(present: u32, capacity: f64, learned: Option<&Learned>, grain: impl Into<Grain>) -> Curve {
+        let grain = grain.into();
         let known = learned.map(|l| &l.points);
         let drift = known.and_then(|k| k.get(&present)).map_or(1.0, |point| capacity / point.capacity);
         let mut points: BTreeMap<u32, f64> = known
             .into_iter()
             .flatten()
             .filter(|(_, point)| point.busy >= PROVEN_ABOVE)
-            .map(|(p, point)| (*p, point.capacity * drift / staircase(units, *p)))
+            .map(|(p, point)| (*p, point.capacity * drift / grain.evenness(*p)))
             .collect();
-        points.insert(present, capacity / staircase(units, present));
+        points.insert(present, capacity / grain.evenness(present));
         let law = fit(&points);
-        Curve { units, points, law, told: false }
+        Curve { grain, points, law, told: false }
     }
 
     /// The policy tells what one subtask can do.
-    pub fn told(per_subtask: f64, units: Option<u32>) -> Curve {
+    pub fn told(per_subtask: f64, grain: impl Into<Grain>) -> Curve {
         let (points, law) = (BTreeMap::from([(1, per_subtask)]), Some([1.0 / per_subtask, 0.0, 0.0]));
-        Curve { units, points, law, told: true }
+        Curve { grain: grain.into(), points, law, told: true }
     }
 
     /// Records/s at `p`, and how that was told.
     pub fn at(&self, p: u32) -> (f64, Method) {
         let (ideal, method) = self.ideal(p);
-        (ideal * staircase(self.units, p), method)
+        (ideal * self.grain.evenness(p), method)
+    }
+
+    /// Of units that differ, the heaviest's share of the work: no more than one subtask can have it.
+    pub fn heaviest(&self) -> Option<f64> {
+        self.grain.heaviest()
     }
 
     fn ideal(&self, p: u32) -> (f64, Method) {
@@ -171,30 +171,6 @@ fn solve(points: &BTreeMap<u32, f64>, columns: &[usize]) -> Option<[f64; 3]> {
     (law.iter().all(|c| *c >= 0.0) && law[0] > 0.0).then_some(law)
 }
 
-/// Gaussian elimination with pivoting on the first `n` rows; `None` when they do not determine a solution.
-fn eliminate(mut m: [[f64; 3]; 3], mut y: [f64; 3], n: usize) -> Option<[f64; 3]> {
-    for k in 0..n {
-        let pivot = (k..n).max_by(|a, b| m[*a][k].abs().total_cmp(&m[*b][k].abs()))?;
-        m.swap(k, pivot);
-        y.swap(k, pivot);
-        if m[k][k].abs() < 1e-12 * m[0][0].abs().max(1.0) {
-            return None;
-        }
-        for i in k + 1..n {
-            let factor = m[i][k] / m[k][k];
-            let above = m[k];
-            m[i].iter_mut().zip(above).for_each(|(x, a)| *x -= factor * a);
-            y[i] -= factor * y[k];
-        }
-    }
-    let mut x = [0.0; 3];
-    for k in (0..n).rev() {
-        let rest: f64 = (k + 1..n).map(|j| m[k][j] * x[j]).sum();
-        x[k] = (y[k] - rest) / m[k][k];
-    }
-    Some(x)
-}
-
 /// What is proven at `p`: for a scale-down.
 pub fn proven(curve: &Curve, learned: Option<&Learned>, present_busy: f64, p: u32) -> f64 {
     let (capacity, method) = curve.at(p);
@@ -242,6 +218,18 @@ mod tests {
     }
 
     #[test]
+    fn between_measured_sizes_the_nearer_one_is_gone_from() {
+        // Four points that no law meets: at 5 of 2 and 10 the nearer is 2, at 7 it is 10; 6 is as far from both.
+        let curve = curve(20, 900.0, &[(1, 100.0), (2, 150.0), (10, 800.0)]);
+        let law = curve.law.unwrap();
+        let from = |q: u32, c: f64, p: u32| c * usl(law, p) / usl(law, q);
+        assert!((from(2, 150.0, 5) - from(10, 800.0, 5)).abs() > 10.0, "{law:?}");
+        assert_eq!(curve.at(5).0, from(2, 150.0, 5));
+        assert_eq!(curve.at(6).0, from(2, 150.0, 6));
+        assert_eq!(curve.at(7).0, from(10, 800.0, 7));
+    }
+
+    #[test]
     fn beyond_the_present_capacity_grows_with_exponent_nine_tenths() {
         // By hand: 500 * 4^0.9 = 500 * 3.4822 = 1741.1.
         let (capacity, method) = curve(1, 500.0, &[]).at(4);
@@ -284,10 +272,6 @@ mod tests {
 
     #[test]
     fn the_staircase_is_that_of_the_fullest_subtask() {
-        // 128 key groups on 48 subtasks: the fullest has 3, 128 / 144.
-        assert!((staircase(Some(128), 48) - 128.0 / 144.0).abs() < 1e-12);
-        assert_eq!(staircase(Some(128), 64), 1.0);
-        assert_eq!(staircase(None, 7), 1.0);
         // From 64 to 100 subtasks the fullest still has 2 key groups: nothing gained.
         let curve = Curve::new(64, 6400.0, None, Some(128));
         assert!(curve.at(100).0 <= 6400.0 && curve.at(128).0 > 11_000.0);

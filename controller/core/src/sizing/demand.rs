@@ -11,7 +11,7 @@ use crate::series::{Agg, Window, name};
 use crate::sizing::evidence::{MIN_READINGS, Slice, Slices, over};
 use crate::sizing::flow;
 use crate::sizing::stats::{Line, fit_line};
-use crate::units::{Millis, RecordsPerSec, Timestamp};
+use crate::units::{Millis, Ratio, RecordsPerSec, Timestamp};
 use crate::windows::{Index, value_at};
 
 /// Above this slope the estimate divides by almost nothing.
@@ -28,6 +28,8 @@ const FLAT_NEEDS: f64 = 15.0;
 const HELD_STEP: f64 = 0.2;
 /// A slope that is still noise after so many slices will not become clear by waiting.
 const PATIENT: usize = 8;
+/// A split that was paused for more than this share of the last minute is held: less is lost in the noise of a rate.
+const PAUSED: f64 = 0.1;
 /// Less lag than this is no backlog, whatever its slope: a fetch and a network buffer are about as old.
 pub const CURRENT: f64 = 2.0;
 
@@ -89,10 +91,9 @@ pub fn source(case: &SourceCase) -> SourceView {
     let name = || vertex.name.clone();
     let slices = &case.slices[case.v];
     let stretch = slices.stretch(|s| flow::work(case.graph, case.v, s));
-    if let Some(drift) = case.last(name::ALIGNMENT_DRIFT, &[Agg::Max, Agg::Avg]).filter(|d| *d > 0.0) {
+    if let Some(held) = held_by_alignment(case) {
         let consumed = over(stretch, |s| flow::work(case.graph, case.v, s));
-        let held = SourceView::unknown(Reason::HeldByAlignment { source: name(), drift: Millis(drift as u64) });
-        return SourceView { demand: consumed.map(|c| (c, false)), consumed, ..held };
+        return SourceView { demand: consumed.map(|c| (c, false)), consumed, ..SourceView::unknown(held) };
     }
     if stretch.is_empty() {
         let have = slices.stretch_readings(|s| flow::work(case.graph, case.v, s));
@@ -139,6 +140,15 @@ fn held_alike(stretch: &[Slice], window: Millis) -> Option<&[Slice]> {
     } else {
         (span >= window.as_secs() / 2.0 || stretch.len() >= PATIENT).then_some(stretch)
     }
+}
+
+/// Watermark alignment holds the source, or one of its splits, back: what it sends is what it may send.
+fn held_by_alignment(case: &SourceCase) -> Option<Reason> {
+    let drift = case.last(name::ALIGNMENT_DRIFT, &[Agg::Max, Agg::Avg]).filter(|d| *d > 0.0);
+    let paused = case.last(name::SPLIT_PAUSED, &[Agg::Max]).map(|ms| ms / 1_000.0).filter(|s| *s > PAUSED);
+    let source = case.graph.vertices[case.v].name.clone();
+    let reason = Reason::HeldByAlignment { source, drift: drift.map(|d| Millis(d as u64)), paused: paused.map(Ratio) };
+    (drift.is_some() || paused.is_some()).then_some(reason)
 }
 
 impl SourceCase<'_> {
@@ -212,7 +222,7 @@ fn by_offsets(case: &SourceCase, consumed: f64, (lag, long): (Line, bool)) -> So
 
 fn draining_reason(case: &SourceCase, lag: f64, slope: f64) -> Reason {
     let source = case.graph.vertices[case.v].name.clone();
-    Reason::Draining { source, lag: Millis::from_secs(lag), falling: crate::units::Ratio(-slope) }
+    Reason::Draining { source, lag: Millis::from_secs(lag), falling: Ratio(-slope) }
 }
 
 fn by_event_time(case: &SourceCase, stretch: &[Slice], consumed: f64, (line, worst): (Line, f64)) -> SourceView {

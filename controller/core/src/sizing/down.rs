@@ -2,9 +2,10 @@
 
 use crate::reason::{Limit, Reason};
 use crate::series::{Agg, name};
-use crate::sizing::advice::{Advice, Direction, Work};
+use crate::sizing::advice::{Advice, Direction};
 use crate::sizing::flow::{self, Arrival, Origin};
 use crate::sizing::plan::{self, Need, Task};
+use crate::sizing::work::Work;
 use crate::sizing::{capacity, worth};
 use crate::units::{Millis, Parallelism, Ratio, RecordsPerSec, Timestamp};
 use std::collections::BTreeMap;
@@ -201,8 +202,8 @@ fn refusals(work: &Work, task: &Task, parallelism: &[u32]) -> Result<Vec<Reason>
     }
     lag_allows(work)?;
     let (now, then) = (plan::slots(case.graph, &plan::present(case.graph)), plan::slots(case.graph, parallelism));
-    let floor = scaling.floors.iter().filter(|f| f.when.active(case.at).is_some()).filter_map(|f| f.min_slots).max();
-    if let Some(floor) = floor.filter(|f| then < *f) {
+    let floor = work.slot_floor();
+    if then < floor {
         let vertex = case.graph.vertices[0].name.clone();
         return Err(Reason::Limited { vertex, wanted: Parallelism(then), given: Parallelism(floor), by: Limit::Floor });
     }

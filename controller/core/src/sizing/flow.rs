@@ -3,6 +3,7 @@
 
 use crate::job::{JobGraph, Ship};
 use crate::memory::{InputFit, Sums};
+use crate::sizing::edges::{self, Told};
 use crate::sizing::evidence::{Slice, Slices};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,6 +20,8 @@ const MOVING_NEEDS: f64 = 60.0;
 const NO_ROOM: f64 = 0.97;
 /// A spread (standard deviation / mean) above this is no ratio to rely on.
 const UNSTABLE: f64 = 0.5;
+/// Nobody makes more records of one: counters that hardly move give any ratio.
+const MOST: f64 = 1e9;
 /// A vertex this busy may be swallowing less than it is sent.
 pub const SATURATED: f64 = 0.9;
 /// An upstream this backpressured has full buffers: what is sent is what is received.
@@ -46,6 +49,9 @@ pub fn teach(graph: &JobGraph, newest: &[Option<Slice>], fits: &mut BTreeMap<Arc
         }
         if let Some(seen) = observed(graph, v, &inputs, newest) {
             let fit = fits.entry(graph.vertices[v].id.clone()).or_default();
+            if matches!(seen.buffers, Buffers::Idle) {
+                edges::teach(&mut fit.edges, &seen.parts, seen.received, FADE);
+            }
             let sums = match seen.buffers {
                 Buffers::Idle => &mut fit.free,
                 Buffers::Full => &mut fit.full,
@@ -60,6 +66,8 @@ pub fn teach(graph: &JobGraph, newest: &[Option<Slice>], fits: &mut BTreeMap<Arc
 struct Seen {
     received: f64,
     sent: f64,
+    /// What was sent, input by input.
+    parts: Vec<f64>,
     secs: f64,
     buffers: Buffers,
 }
@@ -89,8 +97,10 @@ fn observed(graph: &JobGraph, v: usize, inputs: &[usize], newest: &[Option<Slice
         let slice = newest[*u].as_ref()?;
         Some(work(graph, *u, slice)? * slice.secs)
     });
-    let sent = sent.sum::<Option<f64>>()?;
-    (sent > 0.0).then_some(Seen { received, sent, secs: own.secs, buffers })
+    let parts = sent.collect::<Option<Vec<f64>>>()?;
+    let sent: f64 = parts.iter().sum();
+    let secs = own.secs;
+    (sent > 0.0 && received <= MOST * sent).then_some(Seen { received, sent, parts, secs, buffers })
 }
 
 fn learn(sums: &mut Sums, seen: &Seen) {
@@ -241,16 +251,26 @@ fn carried(
         total.exact = graph.inputs(v).all(|e| known[e.from].is_some_and(|a| a.exact));
         return Some(total);
     }
-    let ratio = ratio(fits.get(&graph.vertices[v].id))?;
+    let mut asked = Vec::new();
     for edge in graph.inputs(v).filter(|e| e.ship != Ship::Broadcast) {
         let up = known[edge.from]?;
-        total.split += ratio * (up.split + up.each);
+        asked.push(up.split + up.each);
         total.exact &= up.exact;
     }
+    total.split = received(fits.get(&graph.vertices[v].id)?, &asked)?;
     Some(total)
 }
 
-/// Where ratios are unstable, or upstream shows nothing: its own rate, and what its upstream is kept from sending. Not
+/// What arrives when upstream works on `asked`: input by input where that was seen, else by one ratio for all.
+fn received(fit: &InputFit, asked: &[f64]) -> Option<f64> {
+    match edges::received(&fit.edges, asked) {
+        Ok(received) => Some(received),
+        Err(Told::Nothing) => Some(ratio(Some(fit))? * asked.iter().sum::<f64>()),
+        Err(_) => None,
+    }
+}
+
+/// Where ratios are unstable, or tell nothing of this mix of inputs, or upstream shows nothing: its own rate, and what its upstream is kept from sending. Not
 /// where the ratio is only not known yet: a vertex that empties its buffers receives more than arrives.
 fn own(
     graph: &JobGraph,
@@ -344,6 +364,7 @@ mod tests {
         // Where all is chained to the source nothing is ever sent on, and the average is all there is.
         let chained = JobGraph { edges: Vec::new(), ..graph() };
         assert_eq!(work(&chained, 0, &silent), Some(360.0));
+        assert_eq!(work(&chained, 0, &slice(360.0, 120.0, 0.0, 0.0).unwrap()), Some(120.0), "unless it is counted");
     }
 
     #[test]

@@ -7,13 +7,18 @@ pub mod burst;
 pub mod capacity;
 pub mod demand;
 mod down;
+pub mod edges;
 pub mod evidence;
 pub mod flow;
+pub mod grain;
+mod hindrance;
+mod need;
 pub mod obstacles;
 pub mod plan;
 pub mod room;
 pub mod stats;
 mod up;
+mod work;
 pub mod worth;
 
 pub use advice::{Advice, Case, Direction, VertexView, advise};

@@ -181,3 +181,43 @@ pub fn stalled_watermark(
         held.then_some(Reason::StalledWatermark { vertex, since: still })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Vertex;
+    use crate::units::Parallelism;
+
+    fn judge(shares: &[(f64, f64)]) -> Option<Reason> {
+        let vertex = Vertex {
+            id: "a".into(),
+            name: "a".into(),
+            parallelism: Parallelism(4),
+            max_parallelism: None,
+            slot_group: "default".into(),
+            partitions: None,
+            running: Some(4),
+        };
+        let graph = JobGraph { vertices: vec![vertex], edges: Vec::new() };
+        let slice = |(i, (busy, hottest)): (usize, &(f64, f64))| {
+            let begin = Timestamp(i as i64 * 5_000);
+            let (rate_in, rate_out, backpressured) = (Some(100.0), Some(100.0), Some(0.0));
+            let (busy, hottest) = (Some(*busy), Some(*hottest));
+            Slice { begin, end: begin.plus(Millis(5_000)), secs: 5.0, rate_in, rate_out, busy, backpressured, hottest }
+        };
+        let slices = Slices { slices: shares.iter().enumerate().map(slice).collect(), ..Slices::default() };
+        hot_subtask(&graph, 0, &slices, 0.85)
+    }
+
+    #[test]
+    fn a_skew_that_stays_is_not_waited_for_when_the_load_changes() {
+        // The busiest does 1.25 times the mean before and after the load has doubled.
+        assert_eq!(judge(&[(0.36, 0.45), (0.36, 0.45), (0.72, 0.9)]), None);
+        // Its share has just changed: 1.0 times the mean, then 1.5 times.
+        assert_eq!(judge(&[(0.6, 0.6), (0.6, 0.6), (0.6, 0.9)]), Some(Reason::TooFewSamples { have: 2, need: 3 }));
+        // Below the level at which a vertex would be scaled for it is nobody's concern.
+        assert_eq!(judge(&[(0.6, 0.6), (0.6, 0.6), (0.6, 0.84)]), None);
+        // Of four, one at 90 % and three at 30 %: mean 45 %.
+        assert!(matches!(judge(&[(0.45, 0.9); 3]), Some(Reason::HotSubtask { .. })));
+    }
+}

@@ -42,6 +42,8 @@ pub struct Task<'a> {
     pub catch_up: f64,
     /// Slots the job may have; `None`: no bound.
     pub slots: Option<u32>,
+    /// Slots it is to have at least, by calendar.
+    pub floor: u32,
 }
 
 /// A plan.
@@ -129,17 +131,57 @@ impl Task<'_> {
         (low..=high).find(|p| worst(*p) * GAIN >= most).unwrap_or(low)
     }
 
-    /// Larger where it must be, nothing smaller. Slots that are missing make all of it smaller alike.
+    /// Larger where it must be, or as a floor by calendar asks; nothing smaller. Slots that are missing make all of it
+    /// smaller alike.
     pub fn up(&self) -> Plan {
         let units = units(self.graph);
         let (wanted, reasons, share) = self.unbounded(&units);
-        let Some(slots_allowed) = self.slots.filter(|s| slots(self.graph, &wanted) > *s) else {
-            return Plan { parallelism: wanted, reasons, short: None };
+        let raised = self.raised(&units, &wanted, self.floor, u32::MAX);
+        let want = slots(self.graph, &raised);
+        let Some(have) = self.slots.filter(|have| want > *have) else {
+            return Plan { parallelism: raised, reasons, short: None };
         };
-        let want = slots(self.graph, &wanted);
-        let fitting = self.fitting(&units, share, slots_allowed);
-        let short = Reason::ShortOfSlots { wanted: want, have: slots_allowed, short: want - slots_allowed };
-        Plan { parallelism: fitting, reasons, short: Some(short) }
+        let fitting = if slots(self.graph, &wanted) > have { self.fitting(&units, share, have) } else { wanted };
+        let parallelism = self.raised(&units, &fitting, self.floor.min(have), have);
+        let short = Reason::ShortOfSlots { wanted: want, have, short: want - have };
+        Plan { parallelism, reasons, short: Some(short) }
+    }
+
+    /// Raised evenly until the job takes `least` slots: to the lowest level under all units that does, within their
+    /// bounds; where the last step takes more than is asked for, only some of them, by name.
+    fn raised(&self, units: &[Vec<usize>], plan: &[u32], least: u32, most: u32) -> Vec<u32> {
+        let all: Vec<&Vec<usize>> = units.iter().collect();
+        let takes = |plan: &[u32]| slots(self.graph, plan);
+        if takes(plan) >= least {
+            return plan.to_vec();
+        }
+        // At level 0 it takes too few; no level above `least` takes more, unless bounds keep all from taking enough.
+        let (mut below, mut level) = (0, least);
+        while level - below > 1 {
+            let middle = below + (level - below) / 2;
+            if takes(&self.at_level(&all, plan, middle)) >= least { level = middle } else { below = middle }
+        }
+        let mut out = self.at_level(&all, plan, below);
+        let mut by_name = all;
+        by_name.sort_by_key(|unit| unit.iter().map(|v| &self.graph.vertices[*v].name).min());
+        for unit in by_name {
+            let more = self.at_level(&[unit], &out, level);
+            let needed = takes(&out) < least && takes(&more) <= most;
+            if needed || takes(&more) <= least {
+                out = more;
+            }
+        }
+        out
+    }
+
+    /// No unit below `level`, where its bounds and obstacles let it.
+    fn at_level(&self, units: &[&Vec<usize>], plan: &[u32], level: u32) -> Vec<u32> {
+        let mut out = plan.to_vec();
+        for unit in units.iter().filter(|u| u.iter().all(|v| !self.needs[*v].obstacle)) {
+            let p = level.min(self.bound(unit).1);
+            unit.iter().for_each(|v| out[*v] = out[*v].max(p));
+        }
+        out
     }
 
     fn unbounded(&self, units: &[Vec<usize>]) -> (Vec<u32>, Vec<Reason>, f64) {

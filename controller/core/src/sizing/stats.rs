@@ -84,6 +84,30 @@ pub fn fit_line(points: &[(f64, f64)]) -> Option<Line> {
     (slope.is_finite() && error.is_finite()).then_some(Line { slope, error, last })
 }
 
+/// Gaussian elimination with pivoting on the first `n` rows; `None` when they do not determine a solution.
+pub fn eliminate<const N: usize>(mut m: [[f64; N]; N], mut y: [f64; N], n: usize) -> Option<[f64; N]> {
+    for k in 0..n {
+        let pivot = (k..n).max_by(|a, b| m[*a][k].abs().total_cmp(&m[*b][k].abs()))?;
+        m.swap(k, pivot);
+        y.swap(k, pivot);
+        if m[k][k].abs() < 1e-12 * m[0][0].abs().max(1.0) {
+            return None;
+        }
+        for i in k + 1..n {
+            let factor = m[i][k] / m[k][k];
+            let above = m[k];
+            m[i].iter_mut().zip(above).for_each(|(x, a)| *x -= factor * a);
+            y[i] -= factor * y[k];
+        }
+    }
+    let mut x = [0.0; N];
+    for k in (0..n).rev() {
+        let rest: f64 = (k + 1..n).map(|j| m[k][j] * x[j]).sum();
+        x[k] = (y[k] - rest) / m[k][k];
+    }
+    Some(x)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

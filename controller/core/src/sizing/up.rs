@@ -2,8 +2,9 @@
 
 use crate::reason::Reason;
 use crate::series::name;
-use crate::sizing::advice::{Advice, Direction, Work};
+use crate::sizing::advice::{Advice, Direction};
 use crate::sizing::flow::{self, Share};
+use crate::sizing::work::Work;
 use crate::sizing::{plan, room, worth};
 use crate::units::{Millis, Ratio, RecordsPerSec};
 
@@ -12,10 +13,11 @@ pub(crate) fn advise(work: &Work) -> Option<Advice> {
     let overloaded = overloaded(work);
     let objective = objective(work);
     let broken = objective.is_some();
-    if overloaded.is_empty() && !broken && !below_floor(work) {
+    let floor = below_slot_floor(work);
+    if overloaded.is_empty() && !broken && !below_floor(work) && floor.is_none() {
         return None;
     }
-    let reasons: Vec<Reason> = overloaded.into_iter().chain(objective).collect();
+    let reasons: Vec<Reason> = overloaded.into_iter().chain(objective).chain(floor).collect();
     if let Some(advice) = draining_in_time(work, &reasons) {
         return Some(advice);
     }
@@ -32,6 +34,7 @@ pub(crate) fn advise(work: &Work) -> Option<Advice> {
     let mut plan = task.up();
     plan.reasons.extend(obstacles);
     plan.reasons.extend(bounds(work, &plan.parallelism));
+    plan.reasons.extend(heavy_partitions(work, &task, &plan.parallelism));
     if let Some(reason) = buffers(work, &plan.parallelism) {
         let hold = work.hold(reasons.into_iter().chain([reason]).collect());
         return Some(Advice { short: true, ..hold });
@@ -40,7 +43,8 @@ pub(crate) fn advise(work: &Work) -> Option<Advice> {
     let mut advice = work.change(Direction::Up, plan, reasons, explained);
     advice.objective_broken = broken;
     if advice.direction.is_some() {
-        advice.reasons.push(cost(work));
+        let floor = advice.reasons.first().is_some_and(|r| matches!(r, Reason::BelowFloor { .. }));
+        advice.reasons.push(cost(work, floor));
     }
     Some(advice)
 }
@@ -110,6 +114,24 @@ fn below_floor(work: &Work) -> bool {
     work.needs.iter().zip(&work.case.graph.vertices).any(below)
 }
 
+/// A floor by calendar asks for more slots than the job takes.
+fn below_slot_floor(work: &Work) -> Option<Reason> {
+    let (slots, floor) = (plan::slots(work.case.graph, &plan::present(work.case.graph)), work.slot_floor());
+    (slots < floor).then_some(Reason::BelowFloor { slots, floor })
+}
+
+/// Sources whose partitions would not let any number of subtasks do what is asked of them.
+fn heavy_partitions(work: &Work, task: &plan::Task, parallelism: &[u32]) -> Vec<Reason> {
+    let heavy = |v: &usize| {
+        let (vertex, curve) = (&work.case.graph.vertices[*v], work.needs[*v].curve.as_ref()?);
+        let (share, partitions) = (Ratio(curve.heaviest()?), vertex.partitions?);
+        let required = task.required(*v, parallelism[*v], 1.0)?;
+        let source = vertex.name.clone();
+        (curve.at(partitions).0 < required).then_some(Reason::HeavyPartition { source, share, partitions })
+    };
+    work.sources.keys().filter_map(heavy).collect()
+}
+
 /// While a backlog is worked off in time, the load that is seen is not the load that arrives.
 fn draining_in_time(work: &Work, reasons: &[Reason]) -> Option<Advice> {
     let misses = reasons.iter().any(|r| matches!(r, Reason::MissesObjective { .. }));
@@ -135,9 +157,10 @@ fn bounds(work: &Work, parallelism: &[u32]) -> Vec<Reason> {
         })
 }
 
-fn cost(work: &Work) -> Reason {
+fn cost(work: &Work, floor: bool) -> Reason {
     let replay = work.case.checkpoints.and_then(|c| Some(work.case.at.since(c.last_completed?))).unwrap_or_default();
     let prevents = match work.worst_lag() {
+        _ if floor => "without it the floor is not kept".to_owned(),
         Some((_, lag)) if lag > 1.0 => {
             format!("without it the job stays {} behind or falls further", Millis::from_secs(lag))
         }

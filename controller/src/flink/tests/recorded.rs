@@ -199,5 +199,7 @@ fn kafka_names_give_partitions_and_metrics() {
         assert!(has("Source__orders.KafkaSourceReader.KafkaConsumer.assigned-partitions"));
         assert!(has("Source__orders.KafkaSourceReader.KafkaConsumer.connection-count"));
         assert!(has("Source__orders.KafkaSourceReader.commitsFailed"));
+        assert_eq!(found.offsets.len(), partitions as usize, "{version}");
+        assert_eq!(found.splits.len(), if version == "kafka-2.2.1" { 2 } else { 0 }, "only Flink 2.x tells");
     }
 }

@@ -252,6 +252,38 @@ async fn pending_records_of_the_former_attempt_are_not_believed_until_records_fl
 }
 
 #[tokio::test]
+async fn offsets_of_partitions_are_series_of_their_own() {
+    let mut recorded = kafka(true);
+    let name = |n: u32| format!("Source__orders.KafkaSourceReader.topic.in.partition.{n}.currentOffset");
+    // Partition 1 is also shown by the subtask that had it before the rescale; 2 has not been read from yet.
+    for (n, min, max) in [(0, 700, 700), (1, 705, 1_745), (2, -1, -1), (3, 1_751, 1_751)] {
+        *recorded.source_metric(&name(n)) = json!({"id": name(n), "min": min, "max": max, "sum": 0, "avg": 0});
+    }
+    let o = read(recorded).await;
+    let offset = |n: &str| {
+        let of = |s: &&weirkeeper_core::observation::Sample| {
+            let label = |name: &str, value: &str| s.key.labels.iter().any(|l| &*l.0 == name && &*l.1 == value);
+            *s.key.name == *name::PARTITION_OFFSET && label("topic", "in") && label("partition", n)
+        };
+        o.samples.iter().find(of).map(|s| (s.key.task.as_deref().unwrap().to_owned(), s.value))
+    };
+    assert_eq!(offset("0"), Some(("Source: orders".to_owned(), 700.0)));
+    assert_eq!(offset("1").unwrap().1, 1_745.0);
+    assert_eq!((offset("2"), offset("3").unwrap().1), (None, 1_751.0));
+}
+
+#[tokio::test]
+async fn the_most_paused_split_is_told() {
+    let mut recorded = Recorded::of("2.2.1");
+    let o = read(Recorded::of("2.2.1")).await;
+    assert_eq!(of(&o, name::SPLIT_PAUSED, "Source: orders", Agg::Max), Some(0.0));
+    let id = "Source__orders.split.p3.watermark.pausedTimeMsPerSecond";
+    *recorded.source_metric(id) = json!({"id": id, "min": 0, "max": 400, "sum": 400, "avg": 200});
+    let o = read(recorded).await;
+    assert_eq!(of(&o, name::SPLIT_PAUSED, "Source: orders", Agg::Max), Some(400.0));
+}
+
+#[tokio::test]
 async fn partitions_are_the_union_of_the_names_even_when_fewer_are_assigned_for_a_moment() {
     let o = read(kafka(true)).await;
     assert_eq!(of(&o, name::ASSIGNED_PARTITIONS, "Source: orders", Agg::Sum), Some(2.0));

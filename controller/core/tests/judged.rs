@@ -20,7 +20,7 @@ fn oversized(heap: &[(&str, f64)]) -> Rig {
     rig.config.dry_run = true;
     rig.policy().scaling.scale_down.after = Millis::minutes(1);
     rig.observation.checkpoints.as_mut().unwrap().full_size = Some(8_000_000_000);
-    heap.iter().for_each(|(name, bytes)| drop(rig.extra.insert(SeriesKey::job(name), *bytes)));
+    rig.extra.extend(heap.iter().map(|(name, bytes)| (SeriesKey::job(name), *bytes)));
     rig.run_until(900);
     rig.arriving = 160.0;
     rig.run_until(1_500);

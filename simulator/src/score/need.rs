@@ -1,10 +1,11 @@
 //! The slots that a load needs at full utilization, by the true capacities of a scenario's job.
 
-use crate::scenario::Job;
+use crate::scenario::{Job, Load};
 use crate::world::carries;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use weirkeeper_core::job::Ship;
+use weirkeeper_core::units::Millis;
 
 /// Sizes a job for a load.
 #[derive(Clone, Debug)]
@@ -49,7 +50,10 @@ fn best(curve: &[f64]) -> u32 {
 
 /// Records into each vertex per record that arrives, sources weighted alike by what their loads peak at.
 fn inflow(job: &Job) -> Vec<f64> {
-    let peak = |v: usize| job.load.get(&v).map_or(0.0, |l| l.peak(weirkeeper_core::units::Millis::hours(24)));
+    // A single source takes all: what it peaks at need not be looked for.
+    let single = job.load.len() == 1;
+    let highest = |l: &Load| if single { 1.0 } else { l.peak(Millis::hours(24)) };
+    let peak = |v: usize| job.load.get(&v).map_or(0.0, highest);
     let all: f64 = (0..job.vertices.len()).map(peak).sum();
     let mut inflow: Vec<f64> = (0..job.vertices.len()).map(|v| if all > 0.0 { peak(v) / all } else { 0.0 }).collect();
     // Vertices are listed in topological order: sources first.
@@ -64,8 +68,7 @@ fn inflow(job: &Job) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{Capacity, Checkpoints, Edge, Load, Restart, Shape, Vertex};
-    use weirkeeper_core::units::Millis;
+    use crate::scenario::{Capacity, Checkpoints, Edge, Restart, Shape, Vertex};
 
     fn vertex(name: &str, lambda: f64, selectivity: f64, group: &str) -> Vertex {
         Vertex {

@@ -114,7 +114,8 @@ impl<'a> Input<'a> {
 
 /// Keys that end in `.s`, and durations without unit, are seconds.
 fn set(options: &mut Options, key: &str, value: &Value) -> Result<(), String> {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let word = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+    let text = value.as_array().map_or_else(|| word(value), |l| l.iter().map(word).collect::<Vec<_>>().join(";"));
     if let Some(key) = key.strip_suffix(".s") {
         return options.set(key, &format!("{text}s"));
     }

@@ -121,8 +121,8 @@ fn load_average(input: &Input) -> Answer {
 
 fn merge(input: &Input) -> Answer {
     let (actual, incoming) = (input.numbers("actual"), input.numbers("incoming"));
-    let said = |i: usize| incoming.get(i).copied().unwrap_or(f64::NAN);
-    let merged = |i: usize| write(rates::merged(actual[i], said(i)));
+    let at = |list: &[f64], i: usize| list.get(i).copied().unwrap_or(f64::NAN);
+    let merged = |i: usize| write(rates::merged(at(&actual, i), at(&incoming, i)));
     Ok(json!({"current": merged(0), "average": merged(1)}))
 }
 
@@ -164,13 +164,16 @@ fn window(input: &Input) -> Answer {
         metrics_window: Millis(input.f64("window_ms")? as u64),
         ..Options::default()
     };
-    let running = input.or("job_running_ts", 0.0) as i64;
+    // One time for all, or one for each collection.
+    let starts = input.numbers("job_running_ts");
+    let running = |i: usize| starts.get(i).copied().unwrap_or(input.or("job_running_ts", 0.0)) as i64;
     let mut window = Window::default();
     let sizes: Vec<Value> = input
         .numbers("collect_at_ms")
         .into_iter()
-        .map(|now| {
-            window.add(now as i64, running, (), &options);
+        .enumerate()
+        .map(|(i, now)| {
+            window.add(now as i64, running(i), (), &options);
             json!(window.samples().len())
         })
         .collect();

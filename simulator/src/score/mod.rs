@@ -63,6 +63,14 @@ pub struct Recovery {
     pub faults: Recoveries,
 }
 
+impl Recovery {
+    /// The longest of all.
+    pub fn longest(&self) -> Option<f64> {
+        let all = [self.failures, self.rescales, self.steps, self.faults];
+        all.iter().filter_map(|r| r.longest).reduce(f64::max)
+    }
+}
+
 /// Scores of one job.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Scores {

@@ -5,35 +5,74 @@ use crate::score::Scores;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// A column: what it is called, its unit, and where its value comes from. More is worse in all of them.
+/// A column: what it is called, what it means, and where its value comes from. More is worse in all of them.
 struct Column {
     key: &'static str,
     title: &'static str,
     digits: usize,
+    meaning: &'static str,
     value: fn(&Scores) -> Option<f64>,
 }
 
-const fn column(key: &'static str, title: &'static str, digits: usize, value: fn(&Scores) -> Option<f64>) -> Column {
-    Column { key, title, digits, value }
+const fn column(
+    (key, title): (&'static str, &'static str),
+    digits: usize,
+    meaning: &'static str,
+    value: fn(&Scores) -> Option<f64>,
+) -> Column {
+    Column { key, title, digits, meaning, value }
 }
 
-const COLUMNS: [Column; 15] = [
-    column("slot_hours", "slot-h", 1, |s| Some(s.slot_hours)),
-    column("clairvoyant_ratio", "x best", 2, |s| s.clairvoyant_ratio),
-    column("late_time_percent", "late %", 2, |s| Some(100.0 * s.late_time)),
-    column("late_records_percent", "late rec %", 2, |s| Some(100.0 * s.late_records)),
-    column("lag_p50", "p50 s", 1, |s| Some(s.lag.p50)),
-    column("lag_p95", "p95 s", 1, |s| Some(s.lag.p95)),
-    column("lag_p99", "p99 s", 1, |s| Some(s.lag.p99)),
-    column("lag_max", "max s", 0, |s| Some(s.lag.max)),
-    column("rescales", "rescales", 0, |s| Some(f64::from(s.rescales))),
-    column("restarts", "restarts", 0, |s| Some(f64::from(s.restarts))),
-    column("downtime", "down s", 0, |s| Some(s.downtime)),
-    column("most_restarts_in_30m", "in 30m", 0, |s| Some(f64::from(s.most_restarts_in_30m))),
-    column("over_slots", "over", 2, |s| s.over.map(|p| p.slots)),
-    column("under_slots", "under", 2, |s| s.under.map(|p| p.slots)),
-    column("settling_steps", "settling", 1, |s| s.settling.mean),
+const COLUMNS: [Column; 18] = [
+    column(("slot_hours", "slot-h"), 1, "slots held, times time", |s| Some(s.slot_hours)),
+    column(
+        ("clairvoyant_ratio", "x best"),
+        2,
+        "slot-hours over those of the cheapest plan that knows the load, at full utilization, with as many changes of size",
+        |s| s.clairvoyant_ratio,
+    ),
+    column(("late_time_percent", "late %"), 2, "share of the time with a lag beyond the objective", |s| {
+        Some(100.0 * s.late_time)
+    }),
+    column(("late_records_percent", "late rec %"), 2, "share of the records that were read in that time", |s| {
+        Some(100.0 * s.late_records)
+    }),
+    column(("lag_p50", "p50 s"), 1, "half of the time the oldest record under way was no older", |s| Some(s.lag.p50)),
+    column(("lag_p95", "p95 s"), 1, "95 % of the time it was no older", |s| Some(s.lag.p95)),
+    column(("lag_p99", "p99 s"), 1, "99 % of the time it was no older", |s| Some(s.lag.p99)),
+    column(("lag_max", "max s"), 0, "it was never older", |s| Some(s.lag.max)),
+    column(("rescales", "rescales"), 0, "rescales", |s| Some(f64::from(s.rescales))),
+    column(("restarts", "restarts"), 0, "restarts, rescales among them", |s| Some(f64::from(s.restarts))),
+    column(("downtime", "down s"), 0, "seconds in which not every task ran", |s| Some(s.downtime)),
+    column(("most_restarts_in_30m", "in 30m"), 0, "most restarts in any 30 minutes", |s| {
+        Some(f64::from(s.most_restarts_in_30m))
+    }),
+    column(("over_percent", "over %"), 1, "share of the minutes with more slots than the load needs", |s| {
+        s.over.map(|p| 100.0 * p.share)
+    }),
+    column(("over_slots", "over"), 2, "by how many slots, averaged over all minutes", |s| s.over.map(|p| p.slots)),
+    column(("under_percent", "under %"), 1, "share of the minutes with fewer slots than the load needs", |s| {
+        s.under.map(|p| 100.0 * p.share)
+    }),
+    column(("under_slots", "under"), 2, "by how many slots, averaged over all minutes", |s| s.under.map(|p| p.slots)),
+    column(
+        ("settling_steps", "settling"),
+        1,
+        "changes of size within 30 minutes of a step of the load, on average",
+        |s| s.settling.mean,
+    ),
+    column(
+        ("recovery_longest", "recov s"),
+        0,
+        "longest from a failure, rescale, step or fault until the job ran with a lag at most 5 s above the one before",
+        |s| s.recovery.longest(),
+    ),
 ];
+
+/// What each column means, one line each.
+pub fn legend() -> String {
+    COLUMNS.iter().map(|c| format!("{:<10}  {}\n", c.title, c.meaning)).collect()
+}
 
 /// Median and worst of one score.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

@@ -1,6 +1,6 @@
 //! A tournament of two on a small world.
 
-use super::table::{ALL, Cell, Table};
+use super::table::{ALL, Cell, Table, legend};
 use super::*;
 use crate::scenario::{Capacity, Checkpoints, Cluster, Edge, Job, Load, Mechanism, Restart, Shape, Vertex};
 use std::collections::BTreeMap;
@@ -150,4 +150,17 @@ fn a_wrong_name_is_said_before_anything_is_played() {
         objective: Millis::minutes(2),
     };
     assert!(tournament.run(1, &|_| ()).unwrap_err().contains("nobody"));
+}
+
+#[test]
+fn every_column_says_what_it_means() {
+    let legend = legend();
+    let heading = Table::of(&run(&["static"], 1)).text();
+    let titles =
+        ["slot-h", "x best", "late %", "late rec %", "p50 s", "max s", "in 30m", "under", "settling", "recov s"];
+    for title in titles {
+        assert!(heading.lines().next().unwrap().contains(title), "{title}: {heading}");
+        let line = legend.lines().find(|l| l.starts_with(&format!("{title:<10}  "))).unwrap();
+        assert!(line.len() > 20, "{line}");
+    }
 }

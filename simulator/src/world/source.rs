@@ -36,7 +36,8 @@ pub(super) struct Source {
     highest: f64,
     /// When how much had arrived.
     times: VecDeque<(i64, f64)>,
-    fetches: Fetches,
+    /// Of a source that has partitions: a Kafka consumer's. Others tell what is pending as it is.
+    fetches: Option<Fetches>,
 }
 
 impl Source {
@@ -54,7 +55,7 @@ impl Source {
             emit_lag: FRESH_MS,
             highest: 0.0,
             times: VecDeque::new(),
-            fetches: Fetches::new(partitions.unwrap_or(1)),
+            fetches: partitions.map(Fetches::new),
         }
     }
 
@@ -96,7 +97,9 @@ impl Source {
 
     /// Reads on.
     pub fn read(&mut self, records: f64) {
-        self.fetches.read(self.position, records, self.arrived);
+        if let Some(fetches) = &mut self.fetches {
+            fetches.read(self.position, records, self.arrived);
+        }
         self.position = (self.position + records).min(self.arrived);
         self.fresh += (self.position - self.highest).max(0.0);
         self.highest = self.highest.max(self.position);
@@ -111,7 +114,7 @@ impl Source {
 
     /// `pendingRecords`.
     pub fn pending(&self) -> f64 {
-        self.fetches.pending(self.position)
+        self.fetches.as_ref().map_or(self.backlog(), |f| f.pending(self.position))
     }
 
     /// Takes `currentEmitEventTimeLag` anew, unless the source is idle: then it stays at what it was.
@@ -124,7 +127,9 @@ impl Source {
     /// Goes back to where a checkpoint was taken.
     pub fn restore(&mut self, position: f64, at: i64) {
         self.position = position;
-        self.fetches.reset(position);
+        if let Some(fetches) = &mut self.fetches {
+            fetches.reset(position);
+        }
         (self.emitted, self.idle_since) = (false, Some(at));
     }
 

@@ -6,6 +6,7 @@ mod chaos;
 mod commands;
 mod core;
 mod flows;
+mod peer;
 mod reading;
 mod speed;
 mod viewing;

@@ -70,6 +70,21 @@ pub struct InputFit {
     /// Where there are several inputs, input by input, from slices in which it keeps up.
     #[serde(default)]
     pub edges: EdgeFit,
+    /// The newest slice.
+    #[serde(default)]
+    pub newest: NewestFit,
+}
+
+/// What the newest slice was, for judging the next.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum NewestFit {
+    /// None, or one that showed nothing.
+    #[default]
+    Nothing,
+    /// The vertex kept up in it; what was known before it.
+    KeptUp(Box<(Sums, EdgeFit)>),
+    /// The vertex was saturated in it.
+    Saturated,
 }
 
 /// Faded sums for a fit with one share per input.

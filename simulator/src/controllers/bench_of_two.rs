@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use weirkeeper_core::event::Event;
 use weirkeeper_core::job::{Edge, JobGraph, JobKey, Ship, Vertex};
-use weirkeeper_core::observation::{ClusterFacts, JobStatus, Observation, Sample, Scheduler};
+use weirkeeper_core::observation::{Bounds, ClusterFacts, JobStatus, Observation, Sample, Scheduler};
 use weirkeeper_core::series::{Agg, SeriesKey, name};
 use weirkeeper_core::units::{Parallelism, Timestamp};
 
@@ -26,6 +26,11 @@ pub struct Bench {
     pub asked: Vec<(i64, BTreeMap<String, u32>)>,
     /// Seconds that a rescale takes.
     pub pause: i64,
+    /// Seconds from a request until it is carried out.
+    pub takes_effect_after: i64,
+    /// What Flink says it is asked for, of both vertices; absent: it does not tell.
+    pub requirements: Option<[u32; 2]>,
+    due: Option<(i64, BTreeMap<Arc<str>, u32>)>,
     since: i64,
     counters: Counters,
     minute: VecDeque<Counters>,
@@ -36,6 +41,10 @@ struct Counters {
     records: f64,
     busy_ms: f64,
     hindered_ms: f64,
+}
+
+fn bounds(upper: u32) -> Bounds {
+    Bounds { lower: Parallelism(1), upper: Parallelism(upper) }
 }
 
 const NAMES: [&str; 2] = ["Source: in", "work"];
@@ -51,6 +60,9 @@ impl Bench {
             partitions: Some(8),
             asked: Vec::new(),
             pause: 1,
+            takes_effect_after: 0,
+            requirements: Some([1, 1]),
+            due: None,
             since: 0,
             counters: Counters::default(),
             minute: VecDeque::from([Counters::default()]),
@@ -74,6 +86,7 @@ impl Bench {
 
     fn second(&mut self, arriving: f64) {
         self.now += 1;
+        self.change();
         self.backlog += arriving;
         if self.now <= self.since {
             return;
@@ -92,14 +105,30 @@ impl Bench {
 
     fn carry_out(&mut self, command: &Command) {
         let Command::Rescale { target, .. } = command else { return };
-        let named = |id: &Arc<str>| NAMES.iter().position(|n| **n == **id);
-        for (id, p) in target {
-            self.parallelism[named(id).unwrap()] = *p;
-        }
         self.asked.push((self.now, target.iter().map(|(id, p)| (id.to_string(), *p)).collect()));
+        for (id, p) in target {
+            let vertex = NAMES.iter().position(|n| **n == **id).unwrap();
+            self.requirements.iter_mut().for_each(|asked| asked[vertex] = *p);
+        }
+        self.due = Some((self.now + self.takes_effect_after, target.clone()));
+        self.change();
+    }
+
+    fn change(&mut self) {
+        let Some((_, target)) = self.due.take_if(|(at, _)| *at <= self.now) else { return };
+        for (id, p) in target {
+            let vertex = NAMES.iter().position(|n| **n == *id);
+            self.parallelism[vertex.unwrap()] = p;
+        }
         self.since = self.now + self.pause;
         self.counters = Counters::default();
         self.minute = VecDeque::from([Counters::default()]);
+    }
+
+    /// A person changes the parallelism of `work`.
+    pub fn by_hand(&mut self, parallelism: u32) {
+        self.parallelism[1] = parallelism;
+        self.requirements.iter_mut().for_each(|asked| asked[1] = parallelism);
     }
 
     /// What Flink says.
@@ -123,7 +152,7 @@ impl Bench {
             running_since: (self.now > self.since).then_some(Timestamp(self.since * 1_000)),
             scheduler: Some(Scheduler::Adaptive),
             slots: None,
-            requirements: None,
+            requirements: self.requirements.map(|asked| (0..2).map(|v| (NAMES[v].into(), bounds(asked[v]))).collect()),
             checkpoints: None,
             failure: None,
             facts: ClusterFacts::default(),

@@ -108,7 +108,7 @@ fn operator_reverts_what_a_person_changed() {
     let mut operator = Operator::with(&short()).unwrap();
     bench.run(400, 1_200.0, &mut operator);
     let (asked, decided) = (bench.asked.len(), bench.parallelism[1]);
-    bench.parallelism[1] = decided + 2;
+    bench.by_hand(decided + 2);
     bench.run(10, 1_200.0, &mut operator);
     assert_eq!(bench.parallelism[1], decided);
     assert_eq!(bench.asked.len(), asked + 1);
@@ -193,4 +193,16 @@ fn an_option_reaches_only_its_controller_and_a_wrong_one_is_named() {
     let setup = Setup { options: &wrong, ..setup };
     assert!(by_name("hpa", &setup).err().unwrap().contains("averageUtilisation"));
     assert!(by_name("static", &setup).is_ok());
+}
+
+/// Where Flink does not tell what it is asked for, a decision that has not come about yet is not asked for again.
+#[test]
+fn operator_asks_once_for_an_upgrade_that_takes_its_time() {
+    let mut bench = Bench::new(500.0);
+    (bench.takes_effect_after, bench.requirements) = (40, None);
+    let mut operator = Operator::with(&short()).unwrap();
+    bench.run(75, 300.0, &mut operator);
+    bench.run(60, 1_200.0, &mut operator);
+    assert!(bench.asked.windows(2).all(|w| w[0].1 != w[1].1), "{:?}", bench.asked);
+    assert!(!bench.asked.is_empty());
 }

@@ -54,6 +54,8 @@ struct Job {
     overrides: BTreeMap<Arc<str>, u32>,
     timed: Option<Timed>,
     tracked: Vec<Millis>,
+    /// Where Flink does not tell what it is asked for: what was asked last, and when.
+    asked: Option<(Timestamp, BTreeMap<Arc<str>, u32>)>,
 }
 
 /// The controller.
@@ -165,7 +167,7 @@ impl Job {
         if self.window.add(at.0, since.0, sample, options) == Phase::Full {
             self.decide(at, o, options);
         }
-        self.ask(o)
+        self.ask(at, o)
     }
 
     fn decide(&mut self, at: Timestamp, o: &Observation, options: &Options) {
@@ -235,7 +237,7 @@ impl Job {
     }
 
     /// What has been decided and is not asked of Flink now.
-    fn ask(&self, o: &Observation) -> BTreeMap<Arc<str>, u32> {
+    fn ask(&mut self, at: Timestamp, o: &Observation) -> BTreeMap<Arc<str>, u32> {
         let asked = |id: &Arc<str>, runs: u32| {
             o.requirements.as_ref().and_then(|r| r.get(id)).map_or((runs, runs), |b| (b.lower.0, b.upper.0))
         };
@@ -247,9 +249,19 @@ impl Job {
         if !new.keys().any(|id| differs(id)) {
             return BTreeMap::new();
         }
-        new.into_iter().map(|(id, bounds)| (Arc::from(id), bounds.1)).collect()
+        let target: BTreeMap<Arc<str>, u32> = new.into_iter().map(|(id, b)| (Arc::from(id), b.1)).collect();
+        let repeats = |(t, asked): &(Timestamp, BTreeMap<Arc<str>, u32>)| *asked == target && at.since(*t) < UPGRADE;
+        if o.requirements.is_none() && self.asked.as_ref().is_some_and(repeats) {
+            return BTreeMap::new();
+        }
+        self.asked = Some((at, target.clone()));
+        target
     }
 }
+
+/// Without requirements to compare with, a change is an upgrade that the project carries out once; one that has not
+/// come about by then has failed, and is tried again.
+const UPGRADE: Millis = Millis::minutes(10);
 
 /// Restarts that are remembered: the project keeps as many as rescales per vertex, of which there are three by default;
 /// a few more do no harm, as only the longest counts.

@@ -58,8 +58,10 @@ def _section(settings, results):
         if i == 0:
             continue
         before = results[0]["phases"][i - 1]["rate"]
-        lines += [f"Load from {before:g} to {phase['rate']:g} records/s, which needs {phase['need']} subtasks:", ""]
-        lines += [_table([{"contender": r["contender"], **r["phases"][i]} for r in results], PHASE), ""]
+        need = f"{phase['need']} subtask" + ("s" if phase["need"] != 1 else "")
+        lines += [f"Load from {before:g} to {phase['rate']:g} records/s, which needs {need}:", ""]
+        rows = [{"contender": r["contender"], "steps": _steps(r["phases"][i]), **r["phases"][i]} for r in results]
+        lines += [_table(rows, [("asked for", "steps"), *PHASE]), ""]
     return "\n".join(lines)
 
 
@@ -75,7 +77,14 @@ def _table(rows, columns):
 
 
 def _cell(value):
+    if isinstance(value, str):
+        return value
     return "-" if value is None else f"{value:g}"
+
+
+def _steps(phase):
+    """Each request: the size and when."""
+    return ", ".join(f"{'?' if size is None else size} at {at:g} s" for at, size in phase["asked"]) or "nothing"
 
 
 def _losses(results):

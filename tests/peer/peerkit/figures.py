@@ -23,7 +23,7 @@ def of(name, settings, target, phases, end_ms, samples, told, each):
         "worst_lag_s": _worst_lag(inside, phases),
         "cpu_s_per_minute": round((processes[-1]["cpu_s"] - processes[0]["cpu_s"]) / lasted * 60, 2) if processes else None,
         "peak_mib": max((p["peak_mib"] for p in processes), default=None),
-        "phases": [_phase(i, phases, end_ms, inside, puts, each) for i in range(len(phases))],
+        "phases": [_phase(i, phases, end_ms, inside, puts, each, told["names"]) for i in range(len(phases))],
     }
 
 
@@ -43,7 +43,7 @@ def _worst_lag(samples, phases):
     return round(max(lags), 1) if lags else None
 
 
-def _phase(i, phases, end_ms, samples, puts, each):
+def _phase(i, phases, end_ms, samples, puts, each, names):
     began, rate = phases[i]
     ended = phases[i + 1][0] if i + 1 < len(phases) else end_ms
     mine = [s for s in samples if began <= s["at_ms"] < ended]
@@ -54,11 +54,18 @@ def _phase(i, phases, end_ms, samples, puts, each):
     caught = _caught_up(mine, rate, right) if up else None
     return {
         "rate": rate, "need": need, "requests_to_change": len(asked),
+        "asked": [[_after(began, put["at_ms"]), _size(put, names)] for put in asked],
         "first_request_s": _after(began, asked[0]["at_ms"]) if asked else None,
         "right_s": _after(began, right["at_ms"]) if right and i > 0 else None,
         "caught_up_s": _after(began, caught["at_ms"]) if caught else None,
         "ended_at": (mine[-1].get("parallelism") or {}).get(VERTEX) if mine else None,
     }
+
+
+def _size(put, names):
+    """What a request asks for the vertex that limits the job."""
+    bounds = put.get("body") or {}
+    return next((b["parallelism"]["upperBound"] for v, b in bounds.items() if names.get(v) == VERTEX), None)
 
 
 def _is_right(sample, need, up):

@@ -76,7 +76,7 @@ def _watch(name, settings, url, job, job_name, where, end_ms, program):
         cleanup.callback(_stop, process)
         console.say(f"{name}, {settings} settings: measuring for {(end_ms - control.now_ms()) / 1000:.0f} s")
         samples = _samples(process, url, job, where, end_ms, work / "output")
-        told = {"requests": between.requests, "changes": between.changes, "began_ms": samples[0]["at_ms"]}
+        told = {"requests": between.requests, "changes": between.changes, "names": _names(url, job)}
         return samples, told
 
 
@@ -90,6 +90,11 @@ def _samples(process, url, job, where, end_ms, output):
         samples.append({"at_ms": control.now_ms(), **reading, "process": usage.read(process.pid)})
         time.sleep(max(0, 1 - (control.now_ms() - samples[-1]["at_ms"]) / 1000))
     return samples
+
+
+def _names(url, job):
+    """The vertices' names by id."""
+    return {vertex["id"]: vertex["name"] for vertex in rest.call(f"{url}/jobs/{job}")["vertices"]}
 
 
 def _stop(process):

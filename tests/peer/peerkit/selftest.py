@@ -20,7 +20,9 @@ class Figures(unittest.TestCase):
         samples += [sample(s, 1 if s < 14 else 2, (s - 10) * 900) for s in range(10, 18)]
         samples += [sample(s, 3, 9000, 2) for s in range(18, 25)]
         samples += [sample(s, 3, 3000, 2) for s in range(25, 31)]
-        told = {"requests": 60, "changes": [{"method": "PUT", "at_ms": 13_000}, {"method": "PUT", "at_ms": 17_500}]}
+        body = {"aa": {"parallelism": {"lowerBound": 1, "upperBound": 2}}}
+        changes = [{"method": "PUT", "at_ms": 13_000, "body": body}, {"method": "PUT", "at_ms": 17_500, "body": None}]
+        told = {"requests": 60, "changes": changes, "names": {"aa": "enrich", "bb": "sink"}}
         self.figures = figures.of("peer", "fast", "2.2.1", [(0, 300.0), (10_000, 1200.0)], 31_000, samples, told, 500)
 
     def test_the_whole(self):
@@ -34,6 +36,7 @@ class Figures(unittest.TestCase):
     def test_the_step(self):
         step = self.figures["phases"][1]
         self.assertEqual((step["need"], step["requests_to_change"], step["first_request_s"]), (3, 2, 3.0))
+        self.assertEqual(step["asked"], [[3.0, 2], [7.5, None]])
         self.assertEqual((step["right_s"], step["caught_up_s"], step["ended_at"]), (8.0, 15.0, 3))
 
     def test_down_is_right_with_little_spare_room(self):

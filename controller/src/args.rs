@@ -85,6 +85,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Run the inline tests of policy files
     Test(PathsArgs),
+    /// Play scenarios on a simulated cluster, and say what came of them
+    Simulate(SimulateArgs),
     /// Say why, or why not, with every number
     Explain(ExplainArgs),
     /// List, show, approve and reject rescales
@@ -182,6 +184,69 @@ pub struct PathsArgs {
     /// Policy files, or folders of them [default: ./policies where it is there, else the built-in policies]
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+}
+
+/// Options of `simulate`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 played to the end; 1 something happened that may never happen; 2 it could not be played.\n\
+                        The same scenarios, policies and seeds give the same output, to the byte, on every machine."
+)]
+#[command(group(clap::ArgGroup::new("played").required(true).multiple(true).args(["scenarios", "chaos"])))]
+pub struct SimulateArgs {
+    /// Scenario files, or folders of them
+    #[arg(value_name = "SCENARIO", conflicts_with = "chaos")]
+    pub scenarios: Vec<PathBuf>,
+    /// What arrives, instead of the scenario's own load: a CSV file with a column of times and one of records/s
+    #[arg(long, value_name = "CSV")]
+    pub trace: Option<PathBuf>,
+    /// Scale the trace so that its highest is this many records/s
+    #[arg(long, value_name = "N", requires = "trace")]
+    pub trace_peak: Option<f64>,
+    /// Everything that arrives, times this; and say whether each job holds it
+    #[arg(long, value_name = "2x")]
+    pub load: Option<Times>,
+    /// Folder of policy files; modes recommend and approve count as auto [default: the built-in policy]
+    #[arg(long, value_name = "DIR")]
+    pub policies: Option<PathBuf>,
+    /// Who scales: weirkeeper, static, hpa, keda, ds2, operator
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "weirkeeper")]
+    pub controller: Vec<String>,
+    /// An option of a controller, as CONTROLLER.OPTION=VALUE; may be repeated
+    #[arg(long, value_name = "OPTION")]
+    pub set: Vec<String>,
+    /// Seed of all noise [default: the scenario's own]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// So many seeds, counted up from that one
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub seeds: u64,
+    /// Random worlds and faults instead of scenarios, one per seed
+    #[arg(long)]
+    pub chaos: bool,
+    /// How long each is played [default: as the scenario says]
+    #[arg(long, value_name = "DURATION")]
+    pub duration: Option<Span>,
+    /// Threads; the output does not depend on them [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Form of the result
+    #[arg(short, long, value_enum, default_value = "table", value_name = "FORM")]
+    pub output: Output,
+}
+
+/// A factor, as `2x` or `2`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Times(pub f64);
+
+impl std::str::FromStr for Times {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Times, String> {
+        let number = text.strip_suffix(['x', 'X']).unwrap_or(text).parse::<f64>().ok();
+        let good = number.filter(|n| n.is_finite() && *n > 0.0);
+        good.map(Times).ok_or_else(|| "write a number above 0, as 2x or 1.5x".to_owned())
+    }
 }
 
 /// How to reach a running `weirkeeper run`.

@@ -24,4 +24,5 @@ pub mod run;
 pub mod scenario;
 pub mod settings;
 pub mod show;
+pub mod simulate;
 pub mod store;

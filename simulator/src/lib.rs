@@ -1,5 +1,6 @@
 //! Pretends to be Flink, so that Weirkeeper can be tried without a cluster.
 
+pub mod chaos;
 pub mod controller;
 pub mod controllers;
 pub mod fleet;

@@ -12,6 +12,8 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use load::read_trace;
+
 use crate::policy::files::{self, File};
 use crate::policy::node;
 use crate::policy::problem::Code;

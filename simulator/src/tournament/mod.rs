@@ -25,7 +25,7 @@ pub struct Tournament<'a> {
     pub scenarios: &'a [Arc<Scenario>],
     /// Names of controllers.
     pub controllers: &'a [String],
-    /// Seeds.
+    /// Seeds; none: each scenario has its own.
     pub seeds: &'a [u64],
     /// Policies of `weirkeeper`.
     pub policies: &'a [Policy],
@@ -55,13 +55,15 @@ pub struct Run {
 impl Tournament<'_> {
     /// How many plays there are.
     pub fn plays(&self) -> usize {
-        self.scenarios.len() * self.controllers.len() * self.seeds.len()
+        self.scenarios.len() * self.controllers.len() * self.seeds.len().max(1)
     }
 
     /// The `i`-th play: seeds turn fastest, then controllers.
     fn place(&self, i: usize) -> (&Arc<Scenario>, &str, u64) {
-        let (seeds, controllers) = (self.seeds.len(), self.controllers.len());
-        (&self.scenarios[i / seeds / controllers], &self.controllers[i / seeds % controllers], self.seeds[i % seeds])
+        let (seeds, controllers) = (self.seeds.len().max(1), self.controllers.len());
+        let scenario = &self.scenarios[i / seeds / controllers];
+        let seed = self.seeds.get(i % seeds).copied().unwrap_or(scenario.seed);
+        (scenario, &self.controllers[i / seeds % controllers], seed)
     }
 
     /// What is wrong with a name or an option, before anything is played.

@@ -176,6 +176,10 @@ impl Checker {
                 history.done.retain(|d| d.run != run);
                 history.asked = None;
             }
+            Outcome::Found { requirements, .. } => {
+                let asked = history.uppers(requirements);
+                history.asked = Some((self.looked, asked));
+            }
             Outcome::Stopped { .. } => history.stopped = Some(self.looked),
             Outcome::Started { .. } => history.stopped = None,
             _ => {}

@@ -129,8 +129,17 @@ pub fn advise(case: &Case) -> Advice {
     let mut advice = up::advise(&work).unwrap_or_else(|| down::advise(&work));
     advice.vertices = work.vertices();
     advice.reasons.extend(work.notes);
+    if advice.reasons.is_empty() {
+        advice.reasons.extend(nothing_measured(case));
+    }
     advice.lesson = Lesson { measured: work.measured, sources: work.sources };
     advice
+}
+
+/// A job to which nothing comes: no vertex is busy, so none of them can be said to be well sized.
+fn nothing_measured(case: &Case) -> Option<Reason> {
+    let vertex = case.graph.vertices.first()?.name.clone();
+    Some(Reason::UnknownCapacity { vertex, why: "no vertex of the job has had anything to do lately".to_owned() })
 }
 
 /// Figures that do not move say nothing: three intervals without a change are stale.

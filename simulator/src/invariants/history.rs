@@ -67,6 +67,8 @@ pub struct History {
     pub restarts: u32,
     rescales: u32,
     steps: VecDeque<(Timestamp, u64, f64)>,
+    /// What arrived since the last step, and in how many ticks.
+    came: (f64, u32),
     /// By vertex, every parallelism at which it has run.
     pub ran: BTreeSet<(usize, u32)>,
     /// When it was shown, and what it looked like.
@@ -120,10 +122,13 @@ impl History {
     }
 
     fn remember(&mut self, at: Timestamp, truth: &JobTruth) {
+        self.came.0 += truth.arriving;
+        self.came.1 += 1;
         if self.steps.back().is_some_and(|s| at.since(s.0) < STEP) {
             return;
         }
-        self.steps.push_back((at, truth.lag.0, truth.arriving));
+        let (sum, ticks) = std::mem::take(&mut self.came);
+        self.steps.push_back((at, truth.lag.0, sum / f64::from(ticks)));
         if self.steps.len() > STEPS {
             self.steps.pop_front();
         }

@@ -43,6 +43,9 @@ const FAILURES: usize = 1_024;
 /// So long after a storm must have been seen somebody is told.
 const STORM_TOLD: Millis = Millis::minutes(1);
 
+/// Failures less than this apart are of one storm.
+const STORM_LASTS: Millis = Millis::minutes(30);
+
 /// Number and sentence of what was found.
 type Told = Option<(u8, String)>;
 
@@ -89,6 +92,8 @@ pub struct Checker {
     decisions: VecDeque<Decision>,
     /// When a person was last called.
     told: Option<Timestamp>,
+    /// When somebody was last called for more than one job.
+    paged: Option<Timestamp>,
     /// Since when a storm must have been seen, and how often somebody was called for it.
     storm: Option<(Timestamp, u32)>,
     /// When the controller last looked.
@@ -113,6 +118,7 @@ impl Checker {
             records: Records::default(),
             decisions: VecDeque::new(),
             told: None,
+            paged: None,
             storm: None,
             looked: began,
             found: None,
@@ -147,8 +153,8 @@ impl Checker {
             return;
         }
         let (since, pages) = *self.storm.get_or_insert((at, 0));
-        // Whoever was called just before has been called for this.
-        let called = pages > 0 || self.told.is_some_and(|told| told.plus(self.facts.visible + STORM_TOLD) >= since);
+        // A storm that abates for a moment is one storm: whoever was called for it is on the way.
+        let called = pages > 0 || self.paged.is_some_and(|paged| paged.plus(STORM_LASTS) >= since);
         let alive = at.since(self.looked) <= self.interval;
         if alive && !called && at.since(since) > STORM_TOLD {
             self.find(Some((9, format!("{failing} jobs fail together since {since}, and nobody was called"))));
@@ -180,6 +186,7 @@ impl Checker {
                 let asked = history.uppers(requirements);
                 history.asked = Some((self.looked, asked));
             }
+            Outcome::StillRuns => history.asked = None,
             Outcome::Stopped { .. } => history.stopped = Some(self.looked),
             Outcome::Started { .. } => history.stopped = None,
             _ => {}
@@ -220,6 +227,9 @@ impl Checker {
     fn escalate(&mut self, at: Timestamp, message: &str) {
         self.told = Some(at);
         let of_one_job = self.facts.jobs.iter().any(|j| message.starts_with(&format!("{}: ", j.name)));
+        if !of_one_job {
+            self.paged = Some(at);
+        }
         if let Some((since, pages)) = self.storm.as_mut().filter(|_| !of_one_job) {
             *pages += 1;
             let (since, pages) = (*since, *pages);

@@ -39,7 +39,7 @@ scaling:
   warmUp: 8s
   lagObjective: 10s
   catchUp: 60s
-  scaleDown: { after: 40s, minSaving: 20% }
+  scaleDown: { after: 40s, minSaving: 30% }
   cooldown: { up: 15s, down: 30s }
 limits: { perJob: { count: 100, per: 1h }, perFleet: { count: 100, per: 10m } }
 """

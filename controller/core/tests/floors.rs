@@ -66,12 +66,13 @@ fn a_floor_of_slots_stays_within_all_bounds() {
 #[test]
 fn what_is_needed_beyond_a_floor_is_given() {
     let mut rig = with_floor(2);
-    // At least 700/s against 500/s: 700 / 0.7, and the backlog; the power law gives 933/s at 2 and 1344/s at 3.
+    // L' = 2/3, older than the window: at least 500 / (1 - 2/3) = 1500/s. 1500 / 0.7 = 2143, and a lag of 100 s (+ 1.5 s)
+    // in 600 s: 254. 500 p^0.9 >= 2397 from p = 5.71 on.
     rig.arriving = 1_500.0;
     rig.run_until(150);
     assert_eq!(
         rig.wanted(),
-        map(&[("work", 3)]),
+        map(&[("work", 6)]),
         "the source shares their slots, and is not raised: {}",
         rig.standing()
     );

@@ -282,14 +282,18 @@ fn falling(case: &SourceCase, consumed: f64, slope: f64, worst: f64, view: &mut 
     }
 }
 
-/// Only a lower bound is known.
+/// Only a lower bound is known. A lag older than the window tells what arrived before it: all of that is still to be
+/// read, so that less than this keeps the job falling behind, whatever has come since.
 fn floor(case: &SourceCase, stretch: &[Slice], consumed: f64, slope: f64, trusted: bool, view: &mut SourceView) {
     let pending = case.pending(stretch).unwrap_or(0.0);
-    let (steep, why) = match slope >= STEEP && trusted {
-        true => (5.0 * consumed, "its lag grows almost as fast as the clock"),
-        false => (consumed, "that is what it consumes while it falls behind"),
+    let (told, why) = match slope {
+        s if s >= STEEP && trusted => (5.0 * consumed, "its lag grows almost as fast as the clock"),
+        s if s > 0.0 && trusted => {
+            (consumed / (1.0 - s), "that is what arrived when what it reads now did, before the window")
+        }
+        _ => (consumed, "that is what it consumes while it falls behind"),
     };
-    let demand = steep.max(consumed + pending.max(0.0));
+    let demand = told.max(consumed + pending.max(0.0));
     view.why.push(case.at_least(demand, why));
     view.demand = Some((demand, false));
 }

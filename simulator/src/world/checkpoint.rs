@@ -40,6 +40,25 @@ pub struct Checkpoint {
     pub acknowledged: u32,
 }
 
+const ABORTED: &str = "Checkpoint was aborted by a restart of the job.";
+
+impl Checkpoint {
+    /// One that wrote nothing.
+    fn none(at: i64) -> Checkpoint {
+        Checkpoint {
+            id: 0,
+            savepoint: false,
+            triggered: at,
+            ended: at,
+            fate: Fate::Failed,
+            why: "",
+            full: 0.0,
+            written: 0.0,
+            acknowledged: 0,
+        }
+    }
+}
+
 /// From where a job goes on.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Restore {
@@ -106,6 +125,7 @@ pub(super) struct Checkpoints {
     pub history: VecDeque<Checkpoint>,
     next: i64,
     asked: bool,
+    savepoint_asked: bool,
     next_id: u64,
     /// The next one writes everything: increments do not survive other key-group ranges.
     full: bool,
@@ -126,6 +146,7 @@ impl Checkpoints {
             history: VecDeque::new(),
             next: i64::MAX,
             asked: false,
+            savepoint_asked: false,
             next_id: 1,
             full: true,
             before: 0.0,
@@ -154,23 +175,34 @@ impl Checkpoints {
         self.asked = false;
         self.next = i64::MAX;
         if let Some(current) = self.current.take() {
-            self.fail(current, at, "Checkpoint was aborted by a restart of the job.");
+            self.fail(current, at, ABORTED);
+        }
+        if std::mem::take(&mut self.savepoint_asked) {
+            // It will never be taken, and its number is nobody else's.
+            let nothing = Checkpoint { id: self.next_id, savepoint: true, why: ABORTED, ..Checkpoint::none(at) };
+            self.next_id += 1;
+            self.failed += 1;
+            self.remember(nothing);
         }
     }
 
-    /// Triggers a savepoint: it is a full one, and waits for nothing but its own barriers.
+    /// Triggers a savepoint, as soon as none is under way: gives the number that it has or will have.
     pub fn savepoint(&mut self, net: &Net, at: i64) -> u64 {
-        if let Some(current) = self.current.take() {
-            self.fail(current, at, "Checkpoint was subsumed by a savepoint.");
+        let id = self.next_id;
+        match self.current {
+            Some(_) => self.savepoint_asked = true,
+            None => self.trigger(net, at, true, false),
         }
-        self.trigger(net, at, true, false);
-        self.next_id - 1
+        id
     }
 
     /// Before a step from `from`: is one due?
     pub fn due(&mut self, net: &Net, settings: &scenario::Checkpoints, from: i64) {
-        if self.current.is_some() || !(self.asked || from >= self.next) {
+        if self.current.is_some() || !(self.asked || self.savepoint_asked || from >= self.next) {
             return;
+        }
+        if std::mem::take(&mut self.savepoint_asked) {
+            return self.trigger(net, from, true, false);
         }
         if from >= self.next {
             let interval = (settings.interval.0 as i64).max(1);
@@ -294,7 +326,7 @@ impl Checkpoints {
     /// A new submission begins from the savepoint, and counts anew; it writes everything once.
     pub fn submitted(&mut self) {
         (self.completed, self.failed, self.in_a_row, self.full) = (0, 0, 0, true);
-        (self.current, self.last) = (None, None);
+        (self.current, self.last, self.savepoint_asked) = (None, None, false);
         self.history.clear();
     }
 

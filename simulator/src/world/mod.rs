@@ -54,8 +54,8 @@ use weirkeeper_core::units::{Millis, Timestamp};
 pub const BEGAN: Timestamp = Timestamp(1_736_121_600_000);
 /// A tick, ms.
 const TICK: i64 = 1_000;
-/// The cluster's name in a job's key.
-const CLUSTER: &str = "simulated";
+/// The name of every simulated cluster, in the keys of its jobs.
+pub const CLUSTER: &str = "simulated";
 /// On demand, TaskManagers that have become idle are looked for this often, ms; new ones are asked for at once.
 const PROVIDE: i64 = 5_000;
 
@@ -210,7 +210,9 @@ impl World {
             let fault = self.faults.get(fault);
             if let FaultKind::TaskManagerLoss(count) = fault.kind {
                 let back = fault.lasts.map(|l| l.0 as i64);
-                self.pool.kill(count, self.now, back);
+                let of = |name: &Arc<str>| self.jobs.iter().find(|j| j.spec.name == *name);
+                let first = fault.job.as_ref().and_then(of).map_or(&[][..], |j| &j.placement);
+                self.pool.kill(count, self.now, back, first);
             }
         }
         self.pool.stuck = self.faults.of(None).any(|k| *k == FaultKind::NoSlots);

@@ -225,6 +225,10 @@ impl Reading {
         (now, delay, hosts): (i64, i64, bool),
         lie: Option<f64>,
     ) {
+        if moment.attempt.0 != job.submissions {
+            // Of a job that was just submitted nothing has been fetched.
+            return self.nothing(job);
+        }
         self.job(&moment.job, keys, cluster.version);
         if job.phase != Phase::Running {
             return;

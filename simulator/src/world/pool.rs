@@ -160,15 +160,15 @@ impl Pool {
         placement.iter().find_map(|(number, _)| gone(*number))
     }
 
-    /// `count` die at `now`, those in use first; they come back after `back`, where given.
-    pub fn kill(&mut self, count: u32, now: i64, back: Option<i64>) {
+    /// `count` die at `now`, those that `first` names and those in use first; they come back after `back`, where given.
+    pub fn kill(&mut self, count: u32, now: i64, back: Option<i64>, first: &[(u32, u32)]) {
         for _ in 0..count {
-            let up = |t: &&mut TaskManager| t.state == TaskManagerState::Up;
-            let Some(tm) = self.members.iter_mut().filter(up).max_by_key(|t| (t.used > 0, std::cmp::Reverse(t.number)))
-            else {
-                return;
+            let rank = |t: &&TaskManager| {
+                let named = first.iter().any(|(number, _)| *number == t.number);
+                (named, t.used > 0, std::cmp::Reverse(t.number))
             };
-            let number = tm.number;
+            let up = self.members.iter().filter(|t| t.state == TaskManagerState::Up);
+            let Some(number) = up.max_by_key(rank).map(|t| t.number) else { return };
             self.kill_one(number, now, back);
         }
     }
@@ -279,7 +279,7 @@ mod tests {
         let mut placement = Vec::new();
         assert_eq!(pool.place(6, &mut placement), Ok(()));
         assert_eq!((placement.clone(), pool.free()), (vec![(1, 4), (2, 2)], 2));
-        pool.kill(1, 1_000, None);
+        pool.kill(1, 1_000, None, &[]);
         assert_eq!(pool.lost(&placement).as_deref(), Some("tm-1"));
         assert_eq!(pool.total(), 8);
         pool.release(&mut placement);

@@ -189,7 +189,10 @@ fn a_redeploy_goes_in_two_stages() {
     let command = action(&world, 3, ActionKind::Redeploy(Box::new(second)));
     world.carry_out(&command);
     assert_eq!(only(&mut world), Outcome::Started { job_id: new.clone() });
-    run(&mut world, 61);
+    run(&mut world, 1);
+    let seen = observe(&mut world);
+    assert!(seen.samples.iter().all(|s| s.key.task.is_none()));
+    run(&mut world, 60);
     let seen = observe(&mut world);
     assert_eq!((seen.job_id, seen.graph.vertices[1].parallelism.0), (new, 4));
     assert!(world.truth()[0].running && seen.requirements.is_none());

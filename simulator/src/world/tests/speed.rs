@@ -66,3 +66,28 @@ fn memory_does_not_grow_with_time() {
     assert!(world.truth()[0].lag > Millis::hours(4), "{:?}", world.truth());
     assert!(world.jobs[0].checkpoints.history.len() <= 10 && world.jobs[0].failures.len() <= 16);
 }
+
+#[test]
+#[ignore = "prints figures"]
+fn eighteen_hours() {
+    use crate::controllers::fixed::Static;
+    use crate::controllers::weirkeeper::Weirkeeper;
+    use weirkeeper_core::policy::Policy;
+    let scenario = Scenario { duration: Millis::hours(18), interval: Millis::secs(15), ..large() };
+    let policies = [Policy::default()];
+    let ms = |what: &str, controller: &mut dyn crate::controller::Controller| {
+        let began = on_cpu();
+        let played = crate::play::play(&scenario, 1, controller, &mut ()).expect("no violation");
+        println!("{what}: {:.1} ms, {} changes", (on_cpu() - began) as f64 / 1e6, played.changes);
+    };
+    for _ in 0..3 {
+        ms("static, with invariants", &mut Static);
+        ms("weirkeeper, with invariants", &mut Weirkeeper::acting(&policies, &scenario));
+    }
+    let mut slow = Scenario { duration: Millis::hours(18), ..large() };
+    slow.jobs[0].vertices[4].capacity.lambda = 500.0;
+    let mut world = world(slow);
+    let began = on_cpu();
+    run(&mut world, 64_800);
+    println!("overloaded: {:.0} ns per tick", (on_cpu() - began) as f64 / 64_800.0);
+}

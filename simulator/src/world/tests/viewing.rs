@@ -96,3 +96,37 @@ fn jobs_share_slots_and_have_noise_of_their_own() {
     assert_eq!((four.job(3).unwrap().word, four.truth()[3].running), ("CREATED", false));
     assert_eq!(four.truth()[3].backlog, 60.0 * 300.0);
 }
+
+#[test]
+fn a_savepoint_waits_for_the_checkpoint_under_way() {
+    let mut scenario = lab(1, Shape::Constant(300.0));
+    scenario.jobs[0].vertices[1].state = 5e8;
+    scenario.jobs[0].checkpoints.interval = Millis::secs(20);
+    scenario.faults = vec![fault(47, Some(1), FaultKind::Throws { vertex: "enrich".into() })];
+    let mut world = world(scenario);
+    run(&mut world, 22);
+    // The first checkpoint takes 5 s from 20 s on, and so does the savepoint after it.
+    let savepoint = world.trigger_savepoint(0).unwrap();
+    run(&mut world, 6);
+    assert_eq!((world.fate_of(0, savepoint), world.checkpoints(0).unwrap().completed), (None, 1));
+    run(&mut world, 4);
+    assert_eq!((world.fate_of(0, savepoint), world.checkpoints(0).unwrap().failed), (Some(Fate::Completed), 0));
+    // One that has not begun when the job restarts never will.
+    run(&mut world, 14);
+    world.jobs[0].checkpoints.ask();
+    run(&mut world, 1);
+    let savepoint = world.trigger_savepoint(0).unwrap();
+    run(&mut world, 1);
+    assert_eq!(world.fate_of(0, savepoint), Some(Fate::Failed));
+}
+
+#[test]
+fn a_loss_hits_the_job_that_it_names() {
+    let mut scenario = lab(4, Shape::Constant(300.0));
+    scenario.jobs.push(Job { name: "other".into(), ..scenario.jobs[0].clone() });
+    let loss = fault(30, None, FaultKind::TaskManagerLoss(1));
+    scenario.faults = vec![Fault { job: Some("other".into()), ..loss }];
+    let mut world = world(scenario);
+    run(&mut world, 40);
+    assert_eq!((world.truth()[0].restarts, world.truth()[1].restarts > 0), (0, true));
+}

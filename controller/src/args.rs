@@ -114,6 +114,9 @@ pub struct WatchArgs {
     /// A Flink REST API, as http://host:8081, or the name of a cluster in the file of --config; may be repeated
     #[arg(long, env = "WEIRKEEPER_FLINK", hide_env_values = true, value_delimiter = ',', value_name = "URL")]
     pub flink: Vec<String>,
+    /// A Prometheus that scrapes Flink's reporter: figures come from it, state and actions go through Flink
+    #[arg(long, env = "WEIRKEEPER_PROMETHEUS", hide_env_values = true, value_name = "URL")]
+    pub prometheus: Option<String>,
     /// Folder of policy files [default: the built-in policy, which recommends]
     #[arg(long, env = "WEIRKEEPER_POLICIES", value_name = "DIR")]
     pub policies: Option<PathBuf>,

@@ -55,6 +55,9 @@ pub async fn read_attempt(
     attempt: &mut Attempt,
     (details, now, turn): Seen<'_>,
 ) -> Result<(), Skip> {
+    if !reader.cluster.figures {
+        return read_running_since(reader, graph, attempt, (details, now, turn)).await;
+    }
     for (v, d) in details.iter().enumerate() {
         if let Some(memory) = attempt.vertices.get_mut(v) {
             vertices::counters(reader, samples, graph, memory, (v, d), now);

@@ -56,6 +56,7 @@ pub struct Observer {
     hosts_read: Option<Instant>,
     polled: Option<Instant>,
     woken: Option<Instant>,
+    figures: bool,
     readers: Arc<Semaphore>,
     slow_readers: Arc<Semaphore>,
 }
@@ -101,9 +102,16 @@ impl Observer {
             hosts_read: None,
             polled: None,
             woken: None,
+            figures: true,
             readers: Arc::new(Semaphore::new(READERS)),
             slow_readers: Arc::new(Semaphore::new(SLOW_READERS)),
         }
+    }
+
+    /// Reads state only: figures of vertices and TaskManagers come from elsewhere, and cost no calls here.
+    pub fn without_figures(mut self) -> Observer {
+        self.figures = false;
+        self
     }
 
     /// The client it reads with; its [`FlinkClient::stats`] are for `/metrics`.
@@ -175,6 +183,9 @@ impl Observer {
     async fn wake(&mut self, jobs: &[(Arc<str>, JobKey)]) {
         let fetch = Duration::from_millis(self.fetch_interval().0);
         let silent = self.polled.is_none_or(|t| t.elapsed() + Duration::from_secs(1) >= fetch);
+        if !self.figures {
+            return;
+        }
         let hung = |id: &Arc<str>| self.jobs.get(id).is_some_and(|m| m.hung);
         let Some((id, _)) = jobs.iter().find(|(id, _)| !hung(id)).filter(|_| silent) else { return };
         // Asked a moment too early, Flink would not fetch: wait out the rest of its interval.
@@ -215,6 +226,7 @@ impl Observer {
             hosts: self.read_hosts(managers.ok()).await,
             fetch_interval: self.fetch_interval(),
             thrifty,
+            figures: self.figures,
             notes,
         }
     }
@@ -249,7 +261,7 @@ impl Observer {
     }
 
     async fn read_hosts(&mut self, managers: Option<TaskManagersAnswer>) -> BTreeMap<Arc<str>, HostFigures> {
-        let due = self.hosts_read.is_none_or(|t| t.elapsed() >= HOSTS_AGE);
+        let due = self.figures && self.hosts_read.is_none_or(|t| t.elapsed() >= HOSTS_AGE);
         let Some(managers) = managers.filter(|_| due) else { return BTreeMap::new() };
         self.hosts_read = Some(Instant::now());
         let ids = managers.taskmanagers.into_iter().map(|t| t.id).filter(|id| is_safe_id(id)).take(MAX_HOSTS);

@@ -24,6 +24,8 @@ pub struct Cluster {
     pub fetch_interval: Millis,
     /// Many jobs: read less of each.
     pub thrifty: bool,
+    /// Whether figures of vertices and TaskManagers are read; otherwise they come from elsewhere.
+    pub figures: bool,
     /// What could not be read of the cluster.
     pub notes: Vec<String>,
 }

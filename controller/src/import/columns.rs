@@ -18,6 +18,8 @@ pub struct Columns {
     pub times: Vec<i64>,
     /// What a reader should know of the files.
     pub notes: Vec<String>,
+    /// Of those, what the mapping does not say itself.
+    pub found: Vec<String>,
 }
 
 impl Columns {
@@ -47,8 +49,8 @@ impl Columns {
 
     fn lay(mapping: &Mapping, tables: &BTreeMap<PathBuf, (Vec<&str>, Table)>) -> Columns {
         let step = i64::try_from(mapping.interval.0.as_millis()).unwrap_or(i64::MAX).max(1);
-        let mut notes = mapping.notes.clone();
-        notes.extend(tables.iter().filter_map(|(file, (_, table))| disorder(file, table)));
+        let found: Vec<String> = tables.iter().filter_map(|(file, (_, table))| disorder(file, table)).collect();
+        let notes = mapping.notes.iter().chain(&found).cloned().collect();
         let values = |file: &PathBuf, column: &str| {
             let (names, table) = tables.get(file)?;
             Some(grid(&table.columns[names.iter().position(|n| *n == column)?], step))
@@ -65,7 +67,7 @@ impl Columns {
         let mut times: Vec<i64> = of.iter().chain(&running).flatten().map(|v| v.0).collect();
         times.sort_unstable();
         times.dedup();
-        Columns { of, running, failures, times, notes }
+        Columns { of, running, failures, times, notes, found }
     }
 }
 

@@ -60,7 +60,7 @@ pub fn csv(args: &ImportCsvArgs) -> Result<u8, Stop> {
         return Err(Stop::no(message));
     };
     let size = recorder.finish()?;
-    columns.notes.iter().for_each(|n| tracing::warn!("{n}"));
+    columns.found.iter().for_each(|n| tracing::info!("{n}"));
     print(&format!("{}: {rows} rows of {job}, {first} to {last}, {size} bytes", args.output.display()))?;
     Ok(OK)
 }

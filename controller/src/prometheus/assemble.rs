@@ -168,6 +168,7 @@ impl Assembler {
                     Target::HostSample(self.place(key), host)
                 }
             }),
+            Kind::Scraped => None,
             Kind::Hosts => Some(Target::Host(s.label("tm_id")?.into())),
         }
     }

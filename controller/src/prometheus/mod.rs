@@ -3,11 +3,13 @@
 
 mod assemble;
 mod client;
+mod live;
 mod names;
 mod queries;
 
 pub use assemble::{Assembler, Feed};
 pub use client::{Client, Series};
+pub use live::Live;
 pub use names::mangle;
 pub use queries::{Filter, Kind, all};
 

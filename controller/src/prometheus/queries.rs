@@ -18,6 +18,8 @@ pub enum Kind {
     Cluster,
     /// Which TaskManagers run a job.
     Hosts,
+    /// When the newest sample of a job was scraped, seconds since the epoch.
+    Scraped,
 }
 
 /// Which jobs.
@@ -113,6 +115,7 @@ pub fn all(filter: &Filter) -> Vec<(Kind, String)> {
         (Kind::Age, format!("min by ({by}) ({clock})")),
         (Kind::Job, named(&JOB, &which)),
         (Kind::Cluster, named(&CLUSTER, "")),
+        (Kind::Scraped, format!("max by (job_id) (timestamp({}))", one(name::RECORDS_IN))),
         (Kind::Hosts, format!("count by (job_id, job_name, tm_id) ({})", one(name::RECORDS_IN))),
     ]
 }

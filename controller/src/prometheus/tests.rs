@@ -1,8 +1,11 @@
 //! From answers of Prometheus to observations.
 
 use super::*;
+use axum::Router;
+use axum::routing::post;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use weirkeeper_core::event::Event;
 use weirkeeper_core::job::{Edge, JobGraph, JobKey, Ship, Vertex};
 use weirkeeper_core::observation::{ClusterFacts, JobStatus, Observation, Slots};
 use weirkeeper_core::series::{Agg, name};
@@ -249,4 +252,78 @@ fn a_reading_takes_few_queries_however_many_jobs_there_are() {
     }
     let one = all(&Filter::Name("lab-job (1)".into()));
     assert!(one[0].1.contains(r#"job_name=~"lab-job \\(1\\)|lab_job__1_""#), "{}", one[0].1);
+}
+
+/// A Prometheus that says of every query what `answer` says of its expression.
+async fn fake(answer: fn(&str) -> serde_json::Value) -> Client {
+    let handler = move |body: String| async move {
+        let expr = body.split('&').find_map(|p| p.strip_prefix("query=")).unwrap_or("").to_owned();
+        axum::Json(serde_json::json!({"status": "success", "data": {"resultType": "vector", "result": answer(&expr)}}))
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = Router::new().route("/api/v1/query", post(handler));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    Client::new(&url).unwrap()
+}
+
+fn running() -> Event {
+    let o = Observation { job_id: "j1".into(), running_since: Some(Timestamp(1)), ..known() };
+    Event::Observed(Box::new(o))
+}
+
+/// Scraped at 100 s: the source has sent 100 records and owns six partitions.
+fn one_job(expr: &str) -> serde_json::Value {
+    let row = |metric: serde_json::Value, value: &str| serde_json::json!([{"metric": metric, "value": [100.0, value]}]);
+    match expr {
+        e if e.starts_with("sum") => serde_json::json!([
+            {"metric": {"__name__": name::RECORDS_OUT, "job_id": "j1", "task_id": "aa", "task_name": "x"}, "value": [100.0, "100"]},
+            {"metric": {"__name__": name::ASSIGNED_PARTITIONS, "job_id": "j1", "task_id": "aa", "task_name": "x"}, "value": [100.0, "6"]},
+            {"metric": {"__name__": name::RECORDS_OUT, "job_id": "j2", "task_id": "aa", "task_name": "x"}, "value": [100.0, "777"]},
+        ]),
+        e if e.contains("timestamp") => row(serde_json::json!({"job_id": "j1"}), "100"),
+        _ => serde_json::json!([]),
+    }
+}
+
+#[tokio::test]
+async fn what_flink_said_is_completed_with_the_figures_of_that_job() {
+    let mut live = Live::new(fake(one_job).await, weirkeeper_core::units::Millis::secs(15));
+    let events = live.complete(Timestamp(110_000), vec![running()]).await;
+    let [Event::Observed(o)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(
+        told(o, "flink_taskmanager_job_task_numRecordsOut{task_name=\"Source: orders\",agg=\"sum\"}"),
+        Some(100.0)
+    );
+    assert_eq!((o.running_since, o.graph.vertices[0].partitions), (Some(Timestamp(1)), Some(6)));
+}
+
+#[tokio::test]
+async fn figures_that_are_old_or_missing_are_not_taken_for_new() {
+    let why = |events: Vec<Event>| match events.into_iter().next() {
+        Some(Event::Unobserved { why, .. }) => why,
+        other => panic!("{other:?}"),
+    };
+    let mut live = Live::new(fake(one_job).await, weirkeeper_core::units::Millis::secs(15));
+    assert!(why(live.complete(Timestamp(190_000), vec![running()]).await).contains("1m30s old"));
+    let mut nothing = Live::new(fake(|_| serde_json::json!([])).await, weirkeeper_core::units::Millis::secs(15));
+    assert!(why(nothing.complete(Timestamp(0), vec![running()]).await).contains("no figures of it"));
+    let gone = Client::new("http://127.0.0.1:1").unwrap();
+    let mut gone = Live::new(gone, weirkeeper_core::units::Millis::secs(15));
+    assert!(why(gone.complete(Timestamp(0), vec![running()]).await).contains("does not answer"));
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_in_prometheus_own_words() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://user:secret@{}", listener.local_addr().unwrap());
+    let refuse = || async {
+        let body = serde_json::json!({"status": "error", "errorType": "bad_data", "error": "exceeded maximum resolution of 11,000 points"});
+        (axum::http::StatusCode::BAD_REQUEST, axum::Json(body))
+    };
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(refuse)).await });
+    let client = Client::new(&url).unwrap();
+    let why = client.query("1", Timestamp(0)).await.unwrap_err();
+    assert!(why.contains("11,000 points") && !why.contains("secret"), "{why}");
+    assert!(Client::new("ftp://x").is_err_and(|e| e.contains("http://prometheus:9090")));
 }

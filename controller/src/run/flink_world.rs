@@ -4,6 +4,8 @@ use crate::clock;
 use crate::flink::{
     Auth, ClientConfig, Executor as FlinkExecutor, FlinkClient, FlinkError, Limits, Observer, Secret, Tls,
 };
+use crate::prometheus::{Client as Prometheus, Live};
+use crate::run::command::millis;
 use crate::run::watch::Cluster;
 use crate::run::world::{Executor, Reader, Sink, Work};
 use crate::settings::{AuthSettings, ClusterSettings};
@@ -20,6 +22,18 @@ type Touched = Arc<Mutex<Vec<JobKey>>>;
 struct FlinkReader {
     observer: Observer,
     touched: Touched,
+    /// Where figures come from, if not from Flink itself.
+    figures: Option<Live>,
+}
+
+impl FlinkReader {
+    /// State from Flink, figures of all jobs from Prometheus; an event goes out when both are there.
+    async fn read_both(observer: &mut Observer, figures: &mut Live, sink: Sink<'_>) -> Result<(), String> {
+        let mut seen = Vec::new();
+        let report = observer.poll(|event| seen.push(event)).await;
+        figures.complete(clock::now(), seen).await.into_iter().for_each(sink);
+        report.error.map_or(Ok(()), Err)
+    }
 }
 
 impl Reader for FlinkReader {
@@ -27,6 +41,9 @@ impl Reader for FlinkReader {
         let touched = std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner));
         touched.iter().for_each(|job| self.observer.expect_change(job));
         Box::pin(async move {
+            if let Some(figures) = &mut self.figures {
+                return FlinkReader::read_both(&mut self.observer, figures, sink).await;
+            }
             match self.observer.poll(sink).await.error {
                 None => Ok(()),
                 Some(why) => Err(why),
@@ -61,7 +78,11 @@ pub fn cluster(settings: &ClusterSettings, interval: Duration) -> Result<Cluster
     let name: Arc<str> = settings.name.as_str().into();
     let touched = Touched::default();
     let observer = Observer::new(Arc::clone(&client), Arc::clone(&name), interval, Arc::new(clock::now));
-    let reader = Box::new(FlinkReader { observer, touched: Arc::clone(&touched) });
+    // It was looked at when the settings were read.
+    let prometheus = settings.prometheus.as_deref().and_then(|url| Prometheus::new(url).ok());
+    let figures = prometheus.map(|client| Live::new(client, millis(interval)));
+    let observer = if figures.is_some() { observer.without_figures() } else { observer };
+    let reader = Box::new(FlinkReader { observer, touched: Arc::clone(&touched), figures });
     let executor = Arc::new(FlinkHand { client, executor: FlinkExecutor::new(), touched });
     Ok(Cluster { name, reader, executor })
 }

@@ -63,6 +63,8 @@ pub struct FileCluster {
     pub url: String,
     /// What it is called in logs and policies' decisions; the URL where absent.
     pub name: Option<String>,
+    /// A Prometheus that scrapes this cluster's reporter: figures come from it.
+    pub prometheus: Option<String>,
     /// Who we are.
     #[serde(default)]
     pub auth: FileAuth,

@@ -44,6 +44,8 @@ pub struct ClusterSettings {
     pub name: String,
     /// Its REST API, with credentials if they stand there.
     pub url: String,
+    /// A Prometheus that its figures come from, with credentials if they stand there.
+    pub prometheus: Option<String>,
     /// Who we are.
     pub auth: AuthSettings,
     /// Whom we trust.

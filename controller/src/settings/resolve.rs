@@ -4,6 +4,7 @@ use super::file::{self, File, FileAuth, FileCluster, FileTls, Problem};
 use super::{AuthSettings, ClusterSettings, Settings};
 use crate::args::{RunArgs, WatchArgs};
 use crate::flink::endpoint::Endpoint;
+use crate::prometheus::Client;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -61,7 +62,8 @@ fn clusters(watch: &WatchArgs, file: &File, problems: &mut Vec<String>) -> Vec<C
     if chosen.is_empty() {
         problems.push("nothing to watch: give a cluster with --flink URL, or clusters in the file of --config".into());
     }
-    let made = chosen.into_iter().map(cluster).collect::<Vec<_>>();
+    let told = |c: FileCluster| FileCluster { prometheus: watch.prometheus.clone().or(c.prometheus), ..c };
+    let made = chosen.into_iter().map(told).map(cluster).collect::<Vec<_>>();
     let mut out: Vec<ClusterSettings> = Vec::new();
     for result in made {
         match result {
@@ -81,6 +83,7 @@ fn named(flag: &str, file: &File) -> FileCluster {
     file.clusters.iter().find(is).cloned().unwrap_or_else(|| FileCluster {
         url: flag.to_owned(),
         name: None,
+        prometheus: None,
         auth: FileAuth::default(),
         tls: FileTls::default(),
         timeout: None,
@@ -97,6 +100,9 @@ fn cluster(c: FileCluster) -> Result<ClusterSettings, String> {
         (None, None) => None,
         _ => return Err(format!("cluster {name}: tls needs certificate and key, or neither")),
     };
+    if let Some(url) = &c.prometheus {
+        Client::new(url).map_err(|why| format!("cluster {name}: {why}"))?;
+    }
     let zero = |v: Option<u32>| v == Some(0);
     if zero(c.requests_per_second) || zero(c.max_concurrent) || c.timeout.is_some_and(|t| t.0.is_zero()) {
         return Err(format!("cluster {name}: timeout, requestsPerSecond and maxConcurrent must be above zero"));
@@ -105,6 +111,7 @@ fn cluster(c: FileCluster) -> Result<ClusterSettings, String> {
         auth: auth(&name, c.auth)?,
         name,
         url: c.url,
+        prometheus: c.prometheus,
         ca: c.tls.ca,
         identity,
         timeout: c.timeout.map(|t| t.0),

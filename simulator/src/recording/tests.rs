@@ -309,6 +309,21 @@ fn a_job_that_could_not_be_read_is_told_in_its_place() {
 }
 
 #[test]
+fn what_does_not_change_is_written_once() {
+    let life = life(2);
+    let mut context = Context::of(&life[0].1, true);
+    context.vertices[0].operators = vec!["read".into(), "parse".into()];
+    let mut writer = Writer::new(Vec::new(), Header { context, ..header(&life[0].1) }).expect("writes");
+    for n in 0..200 {
+        writer.observe(Timestamp(1_000_000 + 15_000 * n), &life[0].1).expect("writes");
+    }
+    let bytes = writer.finish().expect("writes");
+    assert!(bytes.len() < 200 * 40, "{} bytes", bytes.len());
+    let rows = Rows::new(&bytes[..]).expect("reads");
+    assert_eq!(rows.context().vertices[0].operators, ["read", "parse"]);
+}
+
+#[test]
 fn edges_that_are_not_known_stay_unknown() {
     let life = life(2);
     let context = Context::of(&life[0].1, false);

@@ -124,13 +124,12 @@ impl<W: Write> Writer<W> {
         if let Some(last) = self.last.filter(|last| at.since(Timestamp(*last)).0 > limit) {
             self.push_note(Timestamp(last), NoteKind::Gap { until: at.0, why: None });
         }
-        let context = Context::of(o, self.header.context.edges.is_some());
+        let mut context = Context::of(o, self.header.context.edges.is_some());
+        keep_operators(&mut context, &self.context);
         if !context.same_shape(&self.context) {
             if let Some(failure) = context.failure.as_ref().filter(|f| Some(*f) != self.context.failure.as_ref()) {
                 self.push_note(Timestamp(failure.at), NoteKind::Failure { text: failure.text.clone() });
             }
-            let mut context = context;
-            keep_operators(&mut context, &self.context);
             self.context = context.clone();
             self.push_note(at, NoteKind::Context(Box::new(context)));
         }

@@ -33,9 +33,21 @@ pub fn trials() -> Vec<Trial> {
 fn starts() -> Result<(), Failed> {
     let ended = program::run(["--help"])?;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    for command in
-        ["run", "recommend", "check", "test", "explain", "actions", "pause", "resume", "schema", "completions"]
-    {
+    for command in [
+        "run",
+        "recommend",
+        "record",
+        "replay",
+        "import",
+        "check",
+        "test",
+        "explain",
+        "actions",
+        "pause",
+        "resume",
+        "schema",
+        "completions",
+    ] {
         assert!(ended.stdout.contains(&format!("\n  {command} ")), "{command} is missing:\n{}", ended.stdout);
     }
     Ok(())

@@ -11,6 +11,7 @@ mod program;
 mod purity;
 #[allow(dead_code, reason = "a harness; not every scenario uses everything")]
 mod real;
+mod recordings;
 mod reference;
 #[allow(dead_code, reason = "not every area uses everything")]
 mod standin;
@@ -19,8 +20,15 @@ use libtest_mimic::{Arguments, Trial};
 
 /// The areas. A new one is a module and a line here.
 fn trials() -> Vec<Trial> {
-    let areas =
-        [real::trials(), cli::trials(), measure::trials(), parts::trials(), purity::trials(), reference::trials()];
+    let areas = [
+        real::trials(),
+        cli::trials(),
+        measure::trials(),
+        parts::trials(),
+        purity::trials(),
+        recordings::trials(),
+        reference::trials(),
+    ];
     areas.into_iter().flatten().collect()
 }
 

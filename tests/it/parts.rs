@@ -51,6 +51,35 @@ where
     })
 }
 
+/// A trial that needs parts and a program of the machine. It is ignored where one is missing.
+pub fn needing_program<F>(
+    name: impl Into<String>,
+    parts: &'static [&'static str],
+    program: &'static str,
+    run: F,
+) -> Trial
+where
+    F: FnOnce() -> Result<(), Failed> + Send + 'static,
+{
+    let there = move || {
+        let paths = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&paths).any(|p| p.join(program).is_file())
+    };
+    Trial::ignorable_test(name, move || {
+        let required = std::env::var("WEIRKEEPER_PARTS").is_ok_and(|v| v == "required");
+        if let Some(hint) = verdict(&missing(cache().as_deref(), parts), required)? {
+            return Ok(Completion::ignored_with(hint));
+        }
+        match (there(), required) {
+            (true, _) => run().map(|()| Completion::Completed),
+            (false, true) => Err(format!("no program {program}: install the package {program}").into()),
+            (false, false) => {
+                Ok(Completion::ignored_with(format!("no program {program}: install the package {program}")))
+            }
+        }
+    })
+}
+
 /// Trials of this module itself.
 pub fn trials() -> Vec<Trial> {
     vec![

@@ -1,8 +1,10 @@
 //! What the job did over time, gathered for charts in bounded memory; and which signals there were.
 
+use super::judge::Judge;
 use super::known::Known;
 use super::player::Player;
 use crate::report::{Chart, Line, Thin};
+use crate::score::Scores;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use weirkeeper_core::event::Event;
@@ -47,6 +49,8 @@ pub struct Gathered {
     pub restarts: Option<f64>,
     /// Checkpoints that completed.
     pub checkpoints: Option<u64>,
+    /// Scores by lag, and over which share of the time it was known.
+    pub scores: Option<(Scores, f64)>,
 }
 
 /// Gathers.
@@ -64,6 +68,7 @@ pub struct Gather {
     restarts: Option<(f64, f64)>,
     completed: Option<(u64, u64)>,
     known: Known,
+    judge: Judge,
     sums: Gathered,
 }
 
@@ -119,6 +124,11 @@ impl Panel {
 const DEMAND: usize = 1_000;
 
 impl Gather {
+    /// Late is what lags beyond the objective.
+    pub fn new(objective: Millis) -> Gather {
+        Gather { judge: Judge::new(objective), ..Gather::default() }
+    }
+
     /// Takes a look.
     pub fn look(&mut self, at: Timestamp, event: &Event, first: Option<&Player>) {
         let Event::Observed(o) = event else { return };
@@ -220,6 +230,7 @@ impl Gather {
                 self.draw(Panel::LagRecords, DEMAND + v, at, self.value(Role::Pending, v));
             }
         }
+        self.judge(at, o, span);
         let slots = o.slots.as_ref();
         self.draw(Panel::Slots, 0, at, slots.map(|s| f64::from(s.total)));
         self.draw(Panel::Slots, 1, at, slots.map(|s| f64::from(s.free)));
@@ -230,6 +241,19 @@ impl Gather {
         for (i, (_, thin)) in self.others.iter_mut().enumerate() {
             thin.push(at.0, self.now.get(&(Role::Other(i), i)).copied());
         }
+    }
+
+    /// The worst source counts; never a sum or a mean over sources.
+    fn judge(&mut self, at: Timestamp, o: &Observation, span: Option<f64>) {
+        let sources = || (0..o.graph.vertices.len()).filter(|v| o.graph.is_source(*v));
+        let lag = sources().filter_map(|v| self.value(Role::EmitLag, v)).reduce(f64::max);
+        let load = |v: usize| {
+            let rose = self.rise(Role::Out, v).zip(span).map(|(n, s)| n / s);
+            rose.or_else(|| self.value(Role::OutRate, v)).unwrap_or(0.0)
+        };
+        let load: f64 = sources().map(load).sum();
+        let restarts = self.restarts.map_or(0.0, |r| r.1);
+        self.judge.look(at, o, (lag, load, restarts), slots_in_use(o));
     }
 
     /// What the first contender made of it: demand of the sources.
@@ -331,7 +355,13 @@ impl Gather {
             let line = Line { name: key.to_string(), steps: false, points: thin.points() };
             charts.push(Chart { title: key.name.to_string(), unit: String::new(), lines: vec![line] });
         }
-        Gathered { charts, restarts: self.restarts.map(|r| r.1), checkpoints: self.completed.map(|c| c.1), ..self.sums }
+        Gathered {
+            charts,
+            restarts: self.restarts.map(|r| r.1),
+            checkpoints: self.completed.map(|c| c.1),
+            scores: self.judge.finish(),
+            ..self.sums
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! not get, what follows is not what that policy would have seen.
 
 mod gather;
+mod judge;
 mod known;
 mod player;
 mod report;
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use weirkeeper_core::event::Event;
 use weirkeeper_core::policy::Policy;
+use weirkeeper_core::select::select;
 use weirkeeper_core::units::{Millis, Timestamp};
 
 /// Policies that are replayed, and what they are called.
@@ -73,7 +75,8 @@ pub fn replay<R: Read>(
     let key = header.key();
     let mut players: Vec<Player> =
         contenders.iter().filter(|_| decidable).map(|c| Player::new(c, &key, interval)).collect();
-    let mut run = Run { gather: Gather::default(), happened: Happened::default(), next: None };
+    let objective = objective(contenders, &header);
+    let mut run = Run { gather: Gather::new(objective), happened: Happened::default(), next: None };
     let (mut span, mut seen, mut looks): (Option<(Timestamp, Timestamp)>, u64, u64) = (None, 0, 0);
     while let Some(item) = rows.next()? {
         match item {
@@ -109,6 +112,13 @@ pub fn replay<R: Read>(
         happened: run.happened.marks,
         counts: run.happened.counts,
     })
+}
+
+/// The lag objective of the first contender's policy for the job, else the default.
+fn objective(contenders: &[Contender], header: &Header) -> Millis {
+    let policies = contenders.first().map(|c| c.policies.as_slice()).unwrap_or_default();
+    let policy = select(policies, &header.key(), &header.context.labels);
+    policy.map_or_else(|| Policy::default().scaling.lag_objective, |p| p.scaling.lag_objective)
 }
 
 struct Run {

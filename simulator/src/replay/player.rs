@@ -51,6 +51,12 @@ impl Outcome {
         (up.len(), down.len())
     }
 
+    /// Rescales it would have asked for, had nothing held them back.
+    pub fn held_back(&self) -> usize {
+        let held = |d: &Decision| d.verdict == Verdict::Gated && !d.rescale.is_empty();
+        self.decisions.iter().filter(|d| held(&d.decision)).count()
+    }
+
     /// Time that the recording cannot judge.
     pub fn unjudged_for(&self) -> Millis {
         self.unjudged.iter().fold(Millis(0), |sum, (from, to)| sum + to.since(*from))

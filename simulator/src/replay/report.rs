@@ -4,6 +4,8 @@ use super::Replay;
 use super::player::{Judged, Outcome, is_up, is_wanted};
 use super::shapes::hours;
 use crate::report::{Mark, MarkKind, Report, Shade, Table};
+use crate::score::Scores;
+use crate::score::events::Recoveries;
 use weirkeeper_core::decision::{Decision, Verdict};
 use weirkeeper_core::units::Millis;
 
@@ -38,7 +40,11 @@ fn summary(replay: &Replay) -> String {
         .iter()
         .map(|o| {
             let (ups, downs) = o.rescales();
-            format!("{} would have asked for {ups} rescales up and {downs} down", o.name)
+            let held = match o.held_back() {
+                0 => String::new(),
+                n => format!(", and wanted {n} that something held back"),
+            };
+            format!("{} would have asked for {ups} rescales up and {downs} down{held}", o.name)
         })
         .collect();
     if wanted.is_empty() {
@@ -120,7 +126,7 @@ fn recorded(replay: &Replay) -> Table {
     let count = |what: &str| replay.counts.get(what).copied().unwrap_or(0).to_string();
     let unknown = || "not known".to_owned();
     let row = |name: &str, value: String| vec![name.to_owned(), value];
-    Table {
+    let mut table = Table {
         title: "What the job did, as recorded".into(),
         head: vec!["What".into(), "How much".into()],
         rows: vec![
@@ -132,7 +138,40 @@ fn recorded(replay: &Replay) -> Table {
             row("Checkpoints completed", g.checkpoints.map_or_else(unknown, |n| n.to_string())),
         ],
         notes: Vec::new(),
+    };
+    match &g.scores {
+        Some((scores, share)) => by_lag(&mut table, scores, *share),
+        None => table.notes.push("Its lag in time is not in the recording: no score that needs it is given.".into()),
     }
+    table
+}
+
+/// The scores that need the lag.
+fn by_lag(table: &mut Table, s: &Scores, share: f64) {
+    let secs = |v: f64| Millis::from_secs(v).to_string();
+    let recovered = |r: &Recoveries| match (r.events, r.mean, r.longest) {
+        (0, ..) => "there were none".to_owned(),
+        (n, Some(mean), Some(longest)) => {
+            format!("{} on average, {} at worst ({n} of them)", secs(mean), secs(longest))
+        }
+        (n, ..) => format!("not over at the end ({n} of them)"),
+    };
+    let rows = [
+        ("Time beyond the lag objective", format!("{:.2} %", 100.0 * s.late_time)),
+        ("Records read while beyond it", format!("{:.2} %", 100.0 * s.late_records)),
+        ("Lag: half of the time at most", secs(s.lag.p50)),
+        ("Lag: 95 % of the time at most", secs(s.lag.p95)),
+        ("Lag: 99 % of the time at most", secs(s.lag.p99)),
+        ("Lag: never more than", secs(s.lag.max)),
+        ("Most restarts in any 30 minutes", s.most_restarts_in_30m.to_string()),
+        ("Recovery after restarts that changed no size", recovered(&s.recovery.failures)),
+        ("Recovery after rescales", recovered(&s.recovery.rescales)),
+    ];
+    table.rows.extend(rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]));
+    table.notes.push(format!(
+        "Its lag was known for {:.0} % of the time; while it did not run, what waits is taken to grow older by the time that passes.",
+        100.0 * share
+    ));
 }
 
 fn contenders(replay: &Replay) -> Table {

@@ -26,6 +26,10 @@ pub fn json(replay: &Replay) -> Value {
             "checkpoints": replay.gathered.checkpoints,
             "slotHours": replay.gathered.slot_ms / 3_600_000.0,
             "downSeconds": replay.gathered.down_ms as f64 / 1_000.0,
+            "lag": replay.gathered.scores.as_ref().map(|(s, share)| json!({
+                "seconds": s.lag, "lateTime": s.late_time, "lateRecords": s.late_records, "knownShare": share,
+                "mostRestartsIn30m": s.most_restarts_in_30m, "recovery": s.recovery,
+            })),
         },
         "policies": replay.outcomes.iter().map(outcome).collect::<Vec<_>>(),
         "notJudged": replay.known.unjudged(),
@@ -44,6 +48,7 @@ fn outcome(o: &Outcome) -> Value {
         "name": o.name,
         "ups": ups,
         "downs": downs,
+        "heldBack": o.held_back(),
         "decisions": o.decisions.iter().map(decision).collect::<Vec<_>>(),
         "decisionsLeftOut": o.dropped,
         "escalations": o.escalations.iter().map(|(at, m)| json!({"at": time(*at), "message": m})).collect::<Vec<_>>(),

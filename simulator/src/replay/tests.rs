@@ -327,3 +327,17 @@ fn the_page_and_the_json_hold_every_decision_and_what_could_not_be_judged() {
         decisions.len() + replay.happened.len() + replay.outcomes[0].escalations.len()
     );
 }
+
+#[test]
+fn the_lag_of_the_job_as_recorded_is_scored_by_the_definitions_of_all_scores() {
+    let replay = replayed(&rush(false).recording(true), &[contender("a")]);
+    let (scores, share) = replay.gathered.scores.expect("the lag is known");
+    assert!((share - 1.0).abs() < 1e-9);
+    // 3000/s arrive and 2000/s are done from minute 60 on: after t seconds 1000 t records wait, t / 3 seconds of arrivals.
+    // Beyond two minutes after 360 s; the rest of the hour, 3240 s and the row in which it was crossed, of 7185 s.
+    assert!((scores.late_time - 3_240.0 / 7_185.0).abs() < 0.003, "{}", scores.late_time);
+    assert!((scores.lag.max - 1_200.0).abs() < 1_200.0 * 0.01, "{}", scores.lag.max);
+    assert!((scores.slot_hours - 4.0 * 7_185.0 / 3_600.0).abs() < 1e-9, "{}", scores.slot_hours);
+    assert_eq!((scores.rescales, scores.restarts, scores.downtime), (0, 0, 0.0));
+    assert_eq!(replayed(&rush(true).recording(true), &[contender("a")]).gathered.scores.expect("known").0.rescales, 1);
+}

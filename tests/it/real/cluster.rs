@@ -41,6 +41,8 @@ struct Up {
     name: String,
     url: String,
     flink: &'static str,
+    /// The Prometheus beside it.
+    prometheus: Option<String>,
 }
 
 #[derive(Debug)]
@@ -86,7 +88,7 @@ impl Cluster {
         }
     }
 
-    /// One with options of its own (`KEY=VALUE`), which is stopped afterwards: nobody else wants it.
+    /// One with options of its own (`KEY=VALUE` of Flink, or a flag of `tests/lab up`), which is stopped afterwards: nobody else wants it.
     pub fn own(flink: &'static str, options: &[&str]) -> Result<Cluster> {
         if let Turn::Take(old) | Turn::Replace(old) = turn("") {
             stop(&old);
@@ -99,6 +101,11 @@ impl Cluster {
     /// Flink's REST API.
     pub fn url(&self) -> &str {
         self.up.as_ref().map_or("", |u| &u.url)
+    }
+
+    /// The Prometheus beside it, where it was started with `--prometheus`.
+    pub fn prometheus(&self) -> Option<&str> {
+        self.up.as_ref()?.prometheus.as_deref()
     }
 
     /// Its name for `tests/lab --name`.
@@ -177,7 +184,7 @@ fn start(flink: &'static str, options: &[&str]) -> Result<Cluster> {
     let number = STARTED.fetch_add(1, Ordering::Relaxed);
     let name = format!("it-{}-{number}", std::process::id());
     match up(&name, flink, options) {
-        Ok(url) => Ok(Cluster { up: Some(Up { name, url, flink }), broken: false }),
+        Ok((url, prometheus)) => Ok(Cluster { up: Some(Up { name, url, flink, prometheus }), broken: false }),
         Err(e) => {
             pool().count -= 1;
             RETURNED.notify_all();
@@ -186,12 +193,15 @@ fn start(flink: &'static str, options: &[&str]) -> Result<Cluster> {
     }
 }
 
-fn up(name: &str, flink: &str, options: &[&str]) -> Result<String> {
+/// The URLs of Flink and of its Prometheus.
+fn up(name: &str, flink: &str, options: &[&str]) -> Result<(String, Option<String>)> {
     let (taskmanagers, slots) = (TASKMANAGERS.to_string(), SLOTS.to_string());
     let size = ["--taskmanagers", &taskmanagers, "--slots", &slots];
-    let options: Vec<&str> = options.iter().flat_map(|o| ["--conf", o]).collect();
+    let words = options.iter().flat_map(|o| if o.starts_with("--") { vec![*o] } else { vec!["--conf", *o] });
+    let options: Vec<&str> = words.collect();
     let up = lab(&[&["up", "--name", name, "--flink", flink, "--port", "0"][..], &size, &options].concat())?;
-    Ok(up["url"].as_str().context("up gives no url")?.to_owned())
+    let url = up["url"].as_str().context("up gives no url")?.to_owned();
+    Ok((url, up["prometheus"]["url"].as_str().map(str::to_owned)))
 }
 
 fn stop(up: &Up) {

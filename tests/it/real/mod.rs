@@ -24,6 +24,7 @@ mod kafka;
 mod kafka_outage;
 mod kafka_overload;
 mod measure;
+mod prometheus;
 mod proxy;
 mod recommend;
 mod redeploy;
@@ -42,7 +43,7 @@ pub use cluster::{reap, stop_all};
 pub use stage::tell_figures;
 
 use libtest_mimic::Trial;
-use stage::{kafka_scenario, scenario, scenario_on};
+use stage::{kafka_scenario, prometheus_scenario, scenario, scenario_on};
 
 /// The newer line.
 const FLINK_2: &str = "2.2.1";
@@ -70,6 +71,7 @@ pub fn trials() -> Vec<Trial> {
         scenario("taskmanager", FLINK_2, taskmanager::lost),
         scenario("taskmanager", FLINK_1, taskmanager::lost),
         scenario("hot-key", FLINK_2, hotkey::told_not_scaled),
+        prometheus_scenario("prometheus", FLINK_2, prometheus::same_as_rest),
         scenario("recommend", FLINK_2, recommend::same_but_nothing_moves),
         // Commands rather than tests: `-- --ignored real::measure`.
         scenario("measure-2s", FLINK_2, measure::short_2s).with_ignored_flag(true),

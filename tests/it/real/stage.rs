@@ -88,6 +88,13 @@ pub fn kafka_scenario(name: &'static str, flink: &'static str, run: Play) -> Tri
     trial(name, flink, parts, &[], run)
 }
 
+/// A scenario with a Prometheus that scrapes the cluster. It is a program of the distribution, not a part of the cache.
+pub fn prometheus_scenario(name: &'static str, flink: &'static str, run: Play) -> Trial {
+    let play = move || play_until_passed(name, flink, &["--prometheus"], run).map_err(Failed::from);
+    let title = format!("real::{name}::{flink}");
+    crate::parts::needing_program(title, &["flink-2.2.1"], "prometheus", play)
+}
+
 fn trial(
     name: &'static str,
     flink: &'static str,

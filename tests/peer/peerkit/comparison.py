@@ -30,8 +30,10 @@ DEFINITIONS = """\
 WHOLE = [
     ("requests to change", "changes_asked"), ("restarts", "restarts"), ("worst lag, s", "worst_lag_s"),
     ("slot-hours", "slot_hours"), ("HTTP requests/min", "requests_per_minute"), ("CPU s/min", "cpu_s_per_minute"),
-    ("peak memory, MiB", "peak_mib"),
+    ("peak memory, MiB", "peak_mib"), ("machine: cores", "cores"), ("machine: load average, 15 min", "machine_load"),
 ]
+# What is said of the machine is no loss of anybody.
+JUDGED = 7
 PHASE = [
     ("requests to change", "requests_to_change"), ("first request, s", "first_request_s"),
     ("right size, s", "right_s"), ("caught up, s", "caught_up_s"), ("size at the end", "ended_at"),
@@ -100,7 +102,7 @@ def _losses(results):
 
 
 def _worse(own, peer):
-    for title, key in WHOLE:
+    for title, key in WHOLE[:JUDGED]:
         if own[key] is not None and peer[key] is not None and own[key] > peer[key]:
             yield f"{title}: {own[key]:g} against {peer[key]:g}"
     for mine, other in zip(own["phases"][1:], peer["phases"][1:]):

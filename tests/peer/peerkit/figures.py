@@ -17,6 +17,7 @@ def of(name, settings, target, phases, end_ms, samples, told, each):
     puts = [c for c in told["changes"] if c["method"] == "PUT"]
     return {
         "contender": name, "settings": settings, "target": target, "seconds": round(lasted),
+        "cores": told["machine"]["cores"], "machine_load": told["machine"]["load"],
         "requests": told["requests"], "requests_per_minute": round(told["requests"] / lasted * 60, 1),
         "changes_asked": len(puts), "restarts": (max(restarts) - restarts[0]) if restarts else None,
         "slot_hours": round(_slot_hours(inside), 4),

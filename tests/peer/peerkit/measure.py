@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -77,6 +78,7 @@ def _watch(name, settings, url, job, job_name, where, end_ms, program):
         console.say(f"{name}, {settings} settings: measuring for {(end_ms - control.now_ms()) / 1000:.0f} s")
         samples = _samples(process, url, job, where, end_ms, work / "output")
         told = {"requests": between.requests, "changes": between.changes, "names": _names(url, job)}
+        told["machine"] = {"cores": os.cpu_count(), "load": round(os.getloadavg()[2], 1)}
         return samples, told
 
 

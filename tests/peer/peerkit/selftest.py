@@ -22,7 +22,7 @@ class Figures(unittest.TestCase):
         samples += [sample(s, 3, 3000, 2) for s in range(25, 31)]
         body = {"aa": {"parallelism": {"lowerBound": 1, "upperBound": 2}}}
         changes = [{"method": "PUT", "at_ms": 13_000, "body": body}, {"method": "PUT", "at_ms": 17_500, "body": None}]
-        told = {"requests": 60, "changes": changes, "names": {"aa": "enrich", "bb": "sink"}}
+        told = {"requests": 60, "changes": changes, "names": {"aa": "enrich", "bb": "sink"}, "machine": {"cores": 2, "load": 0.5}}
         self.figures = figures.of("peer", "fast", "2.2.1", [(0, 300.0), (10_000, 1200.0)], 31_000, samples, told, 500)
 
     def test_the_whole(self):

@@ -114,7 +114,7 @@ def _worse(own, peer):
 
 def _simulated(simulated):
     """The table of a tournament, as `weirkeeper simulate -o json` writes it."""
-    rows = simulated["table"]["rows"] if "table" in simulated else simulated["rows"]
+    rows = simulated["table"]
     keys = list(dict.fromkeys(key for row in rows for key in row["scores"]))
     head = "| scenario | controller | " + " | ".join(key.replace("_", " ") for key in keys) + " |"
     lines = ["## In simulation: median (worst)", "", head, "| --- | --- |" + " ---: |" * len(keys)]

@@ -85,6 +85,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Run the inline tests of policy files
     Test(PathsArgs),
+    /// Show it at work on a simulated cluster, faster than the clock
+    Demo(DemoArgs),
     /// Play scenarios on a simulated cluster, and say what came of them
     Simulate(SimulateArgs),
     /// Say why, or why not, with every number
@@ -187,6 +189,27 @@ pub struct PathsArgs {
     /// Policy files, or folders of them [default: ./policies where it is there, else the built-in policies]
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+}
+
+/// Options of `demo`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Exit codes: 0 it was ended with Ctrl-C; 2 it could not start.\n\
+                        It needs no Flink and touches nothing: the cluster is simulated in this process.")]
+pub struct DemoArgs {
+    /// A scenario file [default: a rush hour, a restart loop, slow checkpoints and a hot key]
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
+    /// Times as fast as the clock
+    #[arg(long, value_name = "N", default_value_t = 60.0, value_parser = speed)]
+    pub speed: f64,
+    /// Where to serve the API of `run`, on this machine
+    #[arg(long, value_name = "PORT", default_value_t = 8088)]
+    pub port: u16,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|n| *n > 0.0 && *n <= 100_000.0);
+    number.ok_or_else(|| "write a number above 0 and up to 100000".to_owned())
 }
 
 /// Options of `simulate`.

@@ -3,7 +3,7 @@
 use crate::args::{Cli, Command, Global, ImportCommand, SchemaKind};
 use crate::exit::{CANNOT, OK, Stop};
 use crate::settings::Level;
-use crate::{client, cmd_check, cmd_schema, cmd_test, import, logging, recommend, record, replay, run, simulate};
+use crate::{client, cmd_check, cmd_schema, cmd_test, demo, import, logging, recommend, record, replay, run, simulate};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::future::Future;
@@ -54,6 +54,7 @@ fn dispatch(global: &Global, command: Command) -> Result<u8, Stop> {
         }
         Command::Check(args) => Ok(cmd_check::run(&args.paths, &mut stdout(), &mut stderr())),
         Command::Test(args) => Ok(cmd_test::run(&args.paths, &mut stdout(), &mut stderr())),
+        Command::Demo(args) => block_on(demo::run(global, &args)),
         Command::Simulate(args) => simulate::run(global, &args),
         Command::Explain(args) => block_on(client::explain::run(args)),
         Command::Actions(args) => block_on(client::actions::run(args)),

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod cmd_check;
 pub mod cmd_schema;
 pub mod cmd_test;
+pub mod demo;
 pub mod exit;
 pub mod flink;
 pub mod import;

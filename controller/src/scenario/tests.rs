@@ -271,3 +271,50 @@ fn the_schema_has_the_defaults_that_are_used() {
     assert!(loaded.is_good(), "{}", loaded.report().join("\n"));
     assert_eq!(loaded.scenarios[0], good(JOB));
 }
+
+/// The shipped scenarios, at most so long.
+fn shipped(longest: Millis) -> Vec<std::sync::Arc<Scenario>> {
+    let loaded = load(&[PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../simulator/scenarios")]);
+    assert!(loaded.is_good(), "{}", loaded.report().join("\n"));
+    let short = |mut s: Scenario| {
+        s.duration = s.duration.min(longest);
+        std::sync::Arc::new(s)
+    };
+    loaded.scenarios.into_iter().map(short).collect()
+}
+
+#[test]
+fn there_is_a_scenario_for_each_fault_and_each_shape_of_load() {
+    let all = shipped(Millis::hours(24 * 7));
+    assert!(all.len() >= 30, "{}", all.len());
+    assert!(all.iter().all(|s| !s.summary.is_empty() && s.summary.ends_with('.')), "each says what it shows");
+    let names: BTreeSet<_> = all.iter().map(|s| s.name.clone()).collect();
+    assert_eq!(names.len(), all.len(), "each has a name of its own");
+    let kinds = all.iter().flat_map(|s| s.faults.iter().map(|f| format!("{:?}", std::mem::discriminant(&f.kind))));
+    assert_eq!(kinds.collect::<BTreeSet<_>>().len(), fault::KINDS.len());
+    let loads = || all.iter().flat_map(|s| &s.jobs).flat_map(|j| j.load.values());
+    let shapes = loads().flat_map(|l| l.shapes.iter().map(|s| format!("{:?}", std::mem::discriminant(s))));
+    // `line` and `trace` are one shape.
+    assert_eq!(shapes.collect::<BTreeSet<_>>().len(), 10);
+}
+
+/// What must never happen does not, and whoever does nothing does nothing.
+#[test]
+fn every_shipped_scenario_plays_without_a_violation() {
+    let scenarios = shipped(Millis::hours(3));
+    let (controllers, policies) = (["weirkeeper".to_owned()], crate::policy::builtin());
+    let tournament = weirkeeper_simulator::tournament::Tournament {
+        scenarios: &scenarios,
+        controllers: &controllers,
+        seeds: &[],
+        policies: &policies,
+        options: &Default::default(),
+        objective: Millis::minutes(2),
+    };
+    let runs = tournament.run(2, &|_| ()).unwrap();
+    let violations: Vec<_> = runs.iter().filter_map(|r| r.violation.clone()).collect();
+    assert!(violations.is_empty(), "{}", violations.join("\n\n"));
+    let changes = |name: &str| runs.iter().find(|r| r.scenario == name).map(|r| r.changes);
+    assert_eq!((changes("constant"), changes("watermark-stall"), changes("dead-sink")), (Some(0), Some(0), Some(0)));
+    assert!(changes("step-up") > Some(0) && changes("rush-hour") > Some(0));
+}

@@ -74,6 +74,11 @@ impl Facts {
         self.of(job).find(|f| wanted(&f.kind) && self.active(f, at) && self.begins(f) <= seen)
     }
 
+    /// Whether a fault of this kind has begun for a job, be it over or not.
+    pub fn was_touched(&self, job: usize, at: Timestamp, wanted: impl Fn(&FaultKind) -> bool) -> bool {
+        self.of(job).any(|f| wanted(&f.kind) && self.begins(f) <= at)
+    }
+
     /// Whether a fault of this kind touches a job now, known or not.
     pub fn touched(&self, job: usize, at: Timestamp, wanted: impl Fn(&FaultKind) -> bool) -> bool {
         self.of(job).any(|f| wanted(&f.kind) && self.active(f, at))

@@ -64,6 +64,10 @@ pub fn down(change: &Change, history: &History, facts: &Facts) -> Told {
     {
         return Some((31, format!("a scale-down while lag grows: {old}, {middle}, {new} ms")));
     }
+    // Capacity that was learned from busy times that lie is nobody's fault.
+    if facts.was_touched(change.job, change.at, |k| matches!(k, FaultKind::MetricLie(_))) {
+        return None;
+    }
     let arriving = history.arriving(change.at, Millis::minutes(2));
     let left = facts.jobs[change.job].capacity(&change.target);
     let message = || format!("a scale-down to {left:.0}/s while {arriving:.0}/s arrive");

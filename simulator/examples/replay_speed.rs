@@ -34,6 +34,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("read: {values} samples in {:.2} s", began.elapsed().as_secs_f64());
 
     let began = Instant::now();
+    replay(&mut Rows::new(&bytes[..])?, &[], Millis::secs(15), &mut |_| {})?;
+    println!("read and drawn, nothing decided: {:.2} s", began.elapsed().as_secs_f64());
+
+    let began = Instant::now();
     let contender = Contender { name: "default".into(), policies: vec![Policy::default()] };
     let replayed = replay(&mut Rows::new(&bytes[..])?, &[contender], Millis::secs(15), &mut |_| {})?;
     let took = began.elapsed().as_secs_f64();

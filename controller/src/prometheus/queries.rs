@@ -63,7 +63,15 @@ const SUM: [&str; 11] = [
     name::CONNECTION_COUNT,
     name::COMMITS_FAILED,
 ];
-const MAX: [&str; 5] = [name::BUSY_TOTAL, name::BUSY_RATE, name::EMIT_LAG, name::WATERMARK_LAG, name::ALIGNMENT_DRIFT];
+const MAX: [&str; 6] = [
+    name::BUSY_TOTAL,
+    name::BUSY_RATE,
+    name::EMIT_LAG,
+    name::WATERMARK_LAG,
+    name::ALIGNMENT_DRIFT,
+    // Flink's reporter leaves the split out of the name and makes it a label.
+    name::SPLIT_PAUSED,
+];
 const MIN: [&str; 2] = [name::BUSY_TOTAL, name::SOURCE_IDLE];
 const AVG: [&str; 6] =
     [name::BUSY_TOTAL, name::BUSY_RATE, name::BACKPRESSURED_RATE, name::IN_POOL_USAGE, name::EMIT_LAG, name::SEND_TIME];

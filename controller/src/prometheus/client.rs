@@ -75,6 +75,8 @@ impl Client {
         let user =
             (!base.username().is_empty()).then(|| (base.username().to_owned(), base.password().map(str::to_owned)));
         let _ = base.set_username("").and_then(|()| base.set_password(None));
+        // An error only says that it was done before.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = reqwest::Client::builder().timeout(TIMEOUT);
         if matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) {
             // A proxy of the environment knows nothing of this machine's own ports.

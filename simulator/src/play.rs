@@ -151,7 +151,7 @@ impl<'a> Play<'a> {
         if !self.is_alive(controller, at) {
             return;
         }
-        let due = at.since(self.began).0 % self.interval.0 == 0;
+        let due = at.since(self.began).0.is_multiple_of(self.interval.0);
         if due {
             events.extend(stage.poll());
             self.played.looks += 1;
@@ -177,7 +177,7 @@ impl<'a> Play<'a> {
             dead |= since >= fault.at && since < fault.at + lasts;
             blink |= lasts == Millis(0) && since >= fault.at && since < fault.at + TICK;
         }
-        let back = (self.dead && !dead) || (blink && !dead);
+        let back = (self.dead || blink) && !dead;
         self.dead = dead;
         if back {
             controller.restarted(at);

@@ -318,3 +318,17 @@ fn every_shipped_scenario_plays_without_a_violation() {
     assert_eq!((changes("constant"), changes("watermark-stall")), (Some(0), Some(0)));
     assert!(changes("step-up") > Some(0) && changes("rush-hour") > Some(0));
 }
+
+/// 54: two that are shown the same say the same, through a kill of the controller, too.
+#[test]
+fn t54_a_twin_says_the_same() {
+    use weirkeeper_simulator::controllers::weirkeeper::Weirkeeper;
+    use weirkeeper_simulator::invariants::Twin;
+    for name in ["controller-killed", "api-timeouts", "failing-together"] {
+        let scenario = shipped(Millis::hours(2)).into_iter().find(|s| s.name == name).unwrap();
+        let one = || Weirkeeper::acting(&crate::policy::builtin(), &scenario);
+        let played = weirkeeper_simulator::play::play(&scenario, 3, &mut Twin::new(one(), one()), &mut ());
+        let played = played.unwrap_or_else(|violation| panic!("{violation}"));
+        assert!(played.decisions >= 5, "{name}: {played:?}");
+    }
+}

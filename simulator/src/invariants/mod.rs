@@ -60,7 +60,7 @@ pub struct Violation {
     pub at: Timestamp,
     /// Seconds since the start.
     pub tick: u64,
-    /// Number of the invariant: ARCHITECTURE.md lists them.
+    /// Number of the invariant, as in the names of the tests.
     pub invariant: u8,
     /// What happened.
     pub message: String,

@@ -12,6 +12,7 @@ pub mod report;
 pub mod rng;
 pub mod scenario;
 pub mod score;
+pub mod serve;
 pub mod tournament;
 pub mod truth;
 pub mod world;

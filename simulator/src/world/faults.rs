@@ -22,13 +22,20 @@ pub(super) struct Faults {
 
 /// Faults of what is read of Flink, for one job or all.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Reading {
+pub struct Reading {
+    /// There are no metrics.
     pub gap: bool,
+    /// They stay what they were.
     pub freeze: bool,
+    /// They are zeros, and say so.
     pub incomplete: bool,
+    /// They are so much older, ms.
     pub delay: i64,
+    /// Busy time is shown times this.
     pub lie: Option<f64>,
+    /// Share of calls that are answered by an error.
     pub errors: f64,
+    /// Share of calls that are not answered in time.
     pub timeouts: f64,
 }
 

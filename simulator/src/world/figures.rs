@@ -45,6 +45,8 @@ pub struct SourceFigures {
     pub commits_failed: f64,
     /// It has emitted something in this attempt.
     pub emitted: bool,
+    /// Offset that it has read up to, over all partitions.
+    pub position: f64,
 }
 
 /// Figures of the job, as the JobManager's metrics give them.
@@ -178,5 +180,6 @@ fn source_figures(job: &Job, v: usize, s: usize, now: i64) -> SourceFigures {
         connections: if source.outage { 0.0 } else { 2.0 * f64::from(readers) },
         commits_failed: job.commits_failed,
         emitted: source.emitted,
+        position: source.position,
     }
 }

@@ -375,7 +375,7 @@ impl Job {
 }
 
 /// 32 hex digits of a name: FNV-1a twice.
-pub(super) fn id(parts: &[&str]) -> Arc<str> {
+pub(crate) fn id(parts: &[&str]) -> Arc<str> {
     let hash = |mut h: u64| {
         for part in parts {
             for byte in part.bytes().chain([0xff]) {

@@ -102,7 +102,7 @@ impl Keys {
 }
 
 /// By Flink's names: `Sink: ` or the parts of a two-phase sink.
-fn is_sink(name: &str) -> bool {
+pub(crate) fn is_sink(name: &str) -> bool {
     let first = name.split(" -> ").next().unwrap_or(name);
     first.starts_with("Sink: ") || first.ends_with(": Writer") || first.ends_with(": Committer")
 }

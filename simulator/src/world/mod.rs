@@ -22,7 +22,7 @@ mod pool;
 mod restart;
 mod source;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod view;
 
 pub(crate) use capacity::carries;
@@ -30,6 +30,8 @@ pub use checkpoint::{Checkpoint, Fate};
 pub use failure::Failed;
 pub use figures::{HostFigures, JobFigures, SourceFigures, VertexFigures};
 pub use flow::Totals;
+pub(crate) use job::id;
+pub(crate) use keys::is_sink;
 pub use meters::Averages;
 pub use pool::{TaskManager, TaskManagerState};
 
@@ -38,7 +40,8 @@ use crate::scenario::{FaultKind, Scenario};
 use crate::truth::JobTruth;
 use act::Pending;
 use effects::Effects;
-use faults::{Faults, Reading};
+use faults::Faults;
+pub use faults::Reading;
 use figures::Moments;
 use job::{Around, Job, Phase};
 use keys::Keys;

@@ -7,7 +7,7 @@ use super::figures::{HostFigures, JobFigures, VertexFigures};
 use super::job::{Around, Job, Phase};
 use super::lifecycle::CANCELED;
 use super::pool::TaskManager;
-use super::{World, act};
+use super::{Reading, World, act};
 use crate::scenario;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -86,6 +86,18 @@ pub struct InProgress {
     pub acknowledged: Vec<bool>,
 }
 
+/// What becomes of a call that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missed {
+    /// 500, and nothing is done.
+    Refused,
+    /// No answer in time; what it asks for may have been done.
+    Late {
+        /// It has.
+        done: bool,
+    },
+}
+
 /// Metrics of the last fetch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figures {
@@ -93,6 +105,8 @@ pub struct Figures {
     pub at: Timestamp,
     /// They are those of the present attempt.
     pub own: bool,
+    /// The job has a watermark strategy.
+    pub event_time: bool,
     /// The job's.
     pub job: JobFigures,
     /// The vertices', in the scenario's order.
@@ -120,6 +134,28 @@ impl World {
     /// A job.
     pub fn job(&self, job: usize) -> Option<JobState> {
         self.jobs.get(job).map(|j| state(j, self))
+    }
+
+    /// Flink's word for its state, and its attempt: the part of [`World::job`] that is cheap to look at every tick.
+    pub fn standing(&self, job: usize) -> Option<(&'static str, u32)> {
+        self.jobs.get(job).map(|j| (word(j), j.attempt))
+    }
+
+    /// Faults of reading it; `None`: of reading what is no job's.
+    pub fn reading(&self, job: Option<usize>) -> Reading {
+        match job.and_then(|j| self.seen.get(j)) {
+            Some(seen) => seen.reading,
+            None => self.faults.reading(""),
+        }
+    }
+
+    /// Does a call that concerns it (`None`: no job) fail, and how?
+    pub fn call_fails(&mut self, job: Option<usize>) -> Option<Missed> {
+        let reading = self.reading(job);
+        if self.api.misses(reading.errors) {
+            return Some(Missed::Refused);
+        }
+        self.api.misses(reading.timeouts).then(|| Missed::Late { done: self.api.misses(0.5) })
     }
 
     /// Its checkpoints.
@@ -154,6 +190,7 @@ impl World {
         Some(Figures {
             at: Timestamp(moment.at),
             own: moment.attempt == (live.submissions, live.attempt),
+            event_time: live.event_time,
             job: moment.job,
             vertices: moment.vertices.clone(),
             hosts: moment.hosts.clone(),

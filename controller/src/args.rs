@@ -101,6 +101,8 @@ pub enum Command {
     Record(RecordArgs),
     /// Go through a recording: what would have been decided, when and why; nothing is touched
     Replay(ReplayArgs),
+    /// Put Flink's REST API in front of a simulated cluster
+    Serve(ServeArgs),
     /// Make Weirkeeper's own files out of others'
     #[command(subcommand)]
     Import(ImportCommand),
@@ -532,6 +534,43 @@ pub struct ReplayArgs {
     /// Form of the result
     #[arg(short, long, value_enum, default_value = "table", value_name = "FORM")]
     pub output: Output,
+}
+
+/// Options of `serve`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 it was told to stop (SIGINT, SIGTERM); 2 the scenario or the port could not be used.\n\
+                        At speed N everything happens N times as fast, rates and all; clocks stay true."
+)]
+pub struct ServeArgs {
+    /// The scenario
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: PathBuf,
+    /// Each job so many times, with as much more room
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub copies: u32,
+    /// Times real time
+    #[arg(long, default_value_t = 1.0, value_name = "N", value_parser = speed)]
+    pub speed: f64,
+    /// The port; 0: any that is free
+    #[arg(long, default_value_t = 8081, value_name = "PORT")]
+    pub port: u16,
+    /// The address: whoever reaches it can stop the simulated jobs
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDR")]
+    pub bind: String,
+    /// Seed of all noise [default: the scenario's]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+/// A speed: above it a second of the world takes less time than a request.
+const MAX_SPEED: f64 = 10_000.0;
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(n) if n > 0.0 && n <= MAX_SPEED => Ok(n),
+        _ => Err(format!("a number above 0, at most {MAX_SPEED}")),
+    }
 }
 
 /// Options of `schema`.

@@ -3,7 +3,9 @@
 use crate::args::{Cli, Command, Global, ImportCommand, SchemaKind};
 use crate::exit::{CANNOT, OK, Stop};
 use crate::settings::Level;
-use crate::{client, cmd_check, cmd_schema, cmd_test, demo, import, logging, recommend, record, replay, run, simulate};
+use crate::{
+    client, cmd_check, cmd_schema, cmd_test, demo, import, logging, recommend, record, replay, run, serve, simulate,
+};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::future::Future;
@@ -43,6 +45,7 @@ fn dispatch(global: &Global, command: Command) -> Result<u8, Stop> {
             log(global);
             replay::run(global, &args)
         }
+        Command::Serve(args) => block_on(serve::run(global, &args)),
         Command::Import(ImportCommand::Csv(args)) => {
             log(global);
             import::csv(&args)

@@ -23,6 +23,7 @@ pub mod recording_file;
 pub mod replay;
 pub mod run;
 pub mod scenario;
+pub mod serve;
 pub mod settings;
 pub mod show;
 pub mod simulate;

@@ -13,6 +13,7 @@ mod purity;
 mod real;
 mod recordings;
 mod reference;
+mod serve;
 #[allow(dead_code, reason = "not every area uses everything")]
 mod standin;
 
@@ -28,6 +29,7 @@ fn trials() -> Vec<Trial> {
         purity::trials(),
         recordings::trials(),
         reference::trials(),
+        serve::trials(),
     ];
     areas.into_iter().flatten().collect()
 }

@@ -40,7 +40,11 @@ mod watch;
 mod worse;
 
 pub use cluster::{reap, stop_all};
+pub use controller::{Controller, policy};
+pub use http::{get, runtime};
 pub use stage::tell_figures;
+pub use timeline::Timeline;
+pub use wait::within;
 
 use libtest_mimic::Trial;
 use stage::{kafka_scenario, prometheus_scenario, scenario, scenario_on};

@@ -134,7 +134,10 @@ fn what_failed_is_completed_with_a_cause() {
     assert!(cause.contains("Stop with savepoint operation could not be completed"), "{cause}");
     assert!(cause.contains("expired before completing"), "{cause}");
     let (_, recorded) = super::shapes::recorded("stop_in_storm_result");
-    assert_eq!(super::shapes::fields(&operation), super::shapes::fields(&recorded["operation"]));
+    // The recording was cut of the serialised Java object.
+    let mut fields = super::shapes::fields(&operation);
+    assert!(fields.remove("/failure-cause/serialized-throwable").is_some());
+    assert_eq!(fields, super::shapes::fields(&recorded["operation"]));
 }
 
 #[test]

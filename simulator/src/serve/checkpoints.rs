@@ -204,7 +204,7 @@ fn subtasks(view: &View<'_>, c: &One, v: usize) -> Value {
     let flat = |value: i64| stats(vec![if done { value } else { 0 }; p as usize], false);
     out["summary"] = json!({"checkpointed_size": flat(size), "state_size": flat(full),
         "end_to_end_duration": flat(took), "checkpoint_duration": {"sync": flat(0), "async": flat(took)},
-        "alignment": {"buffered": flat(0), "processed": flat(0), "persisted": flat(0), "duration": flat(0)},
+        "alignment": {"buffered": stats(vec![0; p as usize], true), "processed": flat(0), "persisted": flat(0), "duration": flat(0)},
         "start_delay": flat(0)});
     out["subtasks"] = json!(list);
     out
@@ -224,7 +224,7 @@ fn summary(list: &[One]) -> Value {
     Value::Object(out)
 }
 
-/// Percentiles that Flink does not know it writes as the text `NaN`.
+/// Percentiles that Flink does not know it writes as the text `NaN`; of the buffered bytes alone it knows them.
 fn stats(mut all: Vec<i64>, percentiles: bool) -> Value {
     all.sort_unstable();
     let known = percentiles && !all.is_empty();

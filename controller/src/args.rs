@@ -563,16 +563,6 @@ pub struct ServeArgs {
     pub seed: Option<u64>,
 }
 
-/// A speed: above it a second of the world takes less time than a request.
-const MAX_SPEED: f64 = 10_000.0;
-
-fn speed(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(n) if n > 0.0 && n <= MAX_SPEED => Ok(n),
-        _ => Err(format!("a number above 0, at most {MAX_SPEED}")),
-    }
-}
-
 /// Options of `schema`.
 #[derive(Clone, Debug, Args)]
 pub struct SchemaArgs {

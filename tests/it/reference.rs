@@ -10,10 +10,11 @@ const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference.md");
 const HEAD: &str = "# Command line\n\nWritten by the program itself: `WEIRKEEPER_BLESS=1 cargo test -p weirkeeper-tests \
                     --test it reference` brings it up to date.\n";
 
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 22] = [
     &[],
     &["demo"],
     &["simulate"],
+    &["serve"],
     &["run"],
     &["recommend"],
     &["record"],

@@ -20,6 +20,9 @@ use std::sync::Arc;
 const MAX_SHELVED: usize = 4;
 /// Without an observation for this long, what was watched before is not a continuous watch any more.
 const GAP: Millis = Millis::minutes(5);
+/// A job that is down for longer is in an outage or a restart loop: no size makes up for that, and what it took says
+/// nothing of how long a lost TaskManager takes.
+const LONGEST_RESTART: Millis = Millis::minutes(10);
 /// Failures remembered for telling a storm.
 const MAX_FAILURES: usize = 1_000;
 
@@ -150,8 +153,8 @@ fn unplanned(job: &mut JobState, failed: bool, at: Timestamp, observation: &Obse
         job.view.failed_at = Some((ran, checkpoint.map_or(Millis(0), |c| ran.since(c))));
     }
     let Some(since) = observation.running_since else { return };
-    if let Some((ran, replay)) = job.view.failed_at.take_if(|f| since > f.0) {
-        let took = since.since(ran) + replay;
+    let over = job.view.failed_at.take_if(|f| since > f.0).map(|(ran, replay)| since.since(ran) + replay);
+    if let Some(took) = over.filter(|took| *took <= LONGEST_RESTART) {
         let before = job.memory.unplanned.unwrap_or(took);
         job.memory.unplanned = Some(Millis(u64::midpoint(before.0, took.0)));
     }

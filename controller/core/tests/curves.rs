@@ -231,4 +231,9 @@ fn what_an_unplanned_restart_takes_is_measured() {
     rig.extra.insert(restarts, 1.0);
     rig.run_until(900);
     assert_eq!(unplanned(&rig), Some(Millis::secs(40 + 105)));
+    // Down for a quarter of an hour: an outage or a loop, and not what a restart takes.
+    rig.restart(900_000);
+    rig.extra.insert(weirkeeper_core::series::SeriesKey::job(weirkeeper_core::series::name::NUM_RESTARTS), 2.0);
+    rig.run_until(3_600);
+    assert_eq!(unplanned(&rig), Some(Millis::secs(40 + 105)));
 }

@@ -222,8 +222,10 @@ fn once_the_job_has_the_size_that_was_asked_for_it_is_judged_again() {
     job.arriving = 3_000.0;
     let replay = replayed(&job.run(20).rescaled([4, to]).run(40).recording(true), &[contender("a")]);
     let o = &replay.outcomes[0];
-    assert_eq!(o.unjudged.len(), 1);
     assert_eq!(o.unjudged[0].1, Timestamp(80 * 60_000 + 15_000), "the first row at the new size");
+    // When the backlog is gone it has more than it needs, and that is told of the job as recorded.
+    let down = wanted(o).last().map(|d| (d.beyond, d.decision.rescale["work"].to.0 < to));
+    assert_eq!(down, Some((false, true)));
     assert_eq!(replay.counts.get("rescales"), Some(&1));
 }
 

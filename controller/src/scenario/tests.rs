@@ -34,6 +34,7 @@ fn check(body: &str, at: (u32, u32), code: Code, message: &str, hint: &str) {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a list of what every field becomes")]
 fn every_field_is_read() {
     let s = good(include_str!("tests/full.yaml"));
     assert_eq!((s.name.as_str(), s.summary.as_str(), s.seed), ("s", "Everything.", 7));
@@ -112,6 +113,7 @@ fn every_field_is_read() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a list of what every field becomes")]
 fn what_is_wrong_is_said_with_its_place() {
     check("", (1, 1), Code::MissingField, "jobs is missing", "add");
     check("jobs: []\n", (4, 7), Code::BadValue, "no job", "add one");

@@ -2,7 +2,7 @@
 //! forbidden is worked out a second time, from the scenario, the truth of the world, and the commands given.
 //!
 //! A reader of Flink sees late. So nothing counts against a controller that it cannot have seen: see
-//! [`facts::Facts::seen_by`].
+//! `facts::Facts::seen_by`.
 
 mod audit;
 mod change;

@@ -103,6 +103,10 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Put Flink's REST API in front of a simulated cluster
     Serve(ServeArgs),
+    /// Make a scenario out of a recording: what a simulated world must be like to behave as the recorded one did
+    Fit(FitArgs),
+    /// Hold the simulator to recorded runs: each simulated from what another of the same job tells
+    Fidelity(FidelityArgs),
     /// Make Weirkeeper's own files out of others'
     #[command(subcommand)]
     Import(ImportCommand),
@@ -561,6 +565,34 @@ pub struct ServeArgs {
     /// Seed of all noise [default: the scenario's]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+}
+
+/// Options of `fit`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Exit codes: 0 written; 1 the recording is damaged or holds nothing; 2 a file could not be read or written.\n\
+                        What the recording does not tell is a default, and is said to be one.")]
+pub struct FitArgs {
+    /// The recording
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The scenario to write; its load goes into a CSV file beside it
+    #[arg(short, long, value_name = "SCENARIO")]
+    pub output: PathBuf,
+}
+
+/// Options of `fidelity`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Exit codes: 0 compared; 1 there is nothing to compare; 2 a file could not be read or written.")]
+pub struct FidelityArgs {
+    /// A folder of jobs, each with input.csv.xz and a folder per run (static*, reactive*, operator*; others are only fitted on)
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Folder of the mappings: JOB.yaml or demeter-JOB.yaml
+    #[arg(long, value_name = "DIR", default_value = "docs/examples")]
+    pub mappings: PathBuf,
+    /// The page to write [default: printed]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// Options of `schema`.

@@ -4,7 +4,7 @@ use crate::args::{Cli, Command, Global, ImportCommand, SchemaKind};
 use crate::exit::{CANNOT, OK, Stop};
 use crate::settings::Level;
 use crate::{
-    client, cmd_check, cmd_schema, cmd_test, demo, import, logging, recommend, record, replay, run, serve, simulate,
+    client, cmd_check, cmd_schema, cmd_test, demo, fit, import, logging, recommend, record, replay, run, serve, simulate,
 };
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
@@ -46,6 +46,14 @@ fn dispatch(global: &Global, command: Command) -> Result<u8, Stop> {
             replay::run(global, &args)
         }
         Command::Serve(args) => block_on(serve::run(global, &args)),
+        Command::Fit(args) => {
+            log(global);
+            fit::run(global, &args)
+        }
+        Command::Fidelity(args) => {
+            log(global);
+            fit::fidelity::run(&args)
+        }
         Command::Import(ImportCommand::Csv(args)) => {
             log(global);
             import::csv(&args)

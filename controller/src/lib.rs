@@ -10,6 +10,7 @@ pub mod cmd_schema;
 pub mod cmd_test;
 pub mod demo;
 pub mod exit;
+pub mod fit;
 pub mod flink;
 pub mod import;
 pub mod logging;

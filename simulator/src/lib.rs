@@ -3,6 +3,7 @@
 pub mod chaos;
 pub mod controller;
 pub mod controllers;
+pub mod fit;
 pub mod fleet;
 pub mod invariants;
 pub mod play;

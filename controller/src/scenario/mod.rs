@@ -8,6 +8,7 @@ mod known;
 mod load;
 pub mod schema;
 mod values;
+pub mod write;
 
 #[cfg(test)]
 mod tests;

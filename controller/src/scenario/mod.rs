@@ -12,6 +12,8 @@ pub mod write;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod write_tests;
 
 pub(crate) use load::read_trace;
 

@@ -47,8 +47,17 @@ pub fn world(fitted: &Fitted, met: &Met<'_>) -> Scenario {
     cluster.mechanism = mechanism;
     let size = met.track.rows.first().map_or(1, |r| r.size).max(1);
     cluster.task_managers = size.div_ceil(cluster.slots_per_task_manager);
-    cluster.most_task_managers = cluster.most_task_managers.map(|m| m.max(cluster.task_managers));
-    made.faults = faults(fitted, met.track, cluster.rescale_pause, mechanism);
+    let most = cluster.most_task_managers.unwrap_or(0).max(cluster.task_managers);
+    cluster.most_task_managers = Some(most);
+    if mechanism == Mechanism::Redeploy {
+        // What TaskManagers take to start is part of what a redeploy was seen to cost.
+        (cluster.task_managers, cluster.most_task_managers) = (most, None);
+    }
+    let replay = fitted.checkpoints.replay.map_or(0.0, |r| r.value);
+    if let Some(outage) = fitted.pauses.outage {
+        cluster.restart_pause = Millis::from_secs((outage.value - replay - BACKOFF).max(0.0));
+    }
+    made.faults = faults(met.track);
     let span = met.track.rows.first().zip(met.track.rows.last()).map_or(0, |(a, b)| b.at - a.at);
     made.duration = Millis(span as u64 / 1_000 * 1_000);
     for job in &mut made.jobs {
@@ -59,18 +68,17 @@ pub fn world(fitted: &Fitted, met: &Met<'_>) -> Scenario {
     made
 }
 
-/// A failure costs a TaskManager, which comes back in time for what an outage was seen to last; a job in reactive mode
-/// goes on without it and is rescaled when it is back, which is the last part of the outage.
-fn faults(fitted: &Fitted, track: &Track, rescale: Millis, mechanism: Mechanism) -> Vec<Fault> {
-    let Some(first) = track.rows.first() else { return Vec::new() };
-    let replay = fitted.checkpoints.replay.map_or(0.0, |r| r.value);
-    let outage = fitted.pauses.outage.map_or(30.0, |o| o.value);
-    let last = if mechanism == Mechanism::Reactive { rescale.as_secs() } else { 0.0 };
-    let lasts = Millis::from_secs((outage - replay - last).max(1.0));
-    let inside = track.failures.iter().filter(|f| **f > first.at && **f < track.rows.last().map_or(0, |r| r.at));
+/// The first back-off of a fitted scenario, seconds: it goes before the pause.
+const BACKOFF: f64 = 1.0;
+
+/// A failure costs a TaskManager, which is back before the job is: what finding out, starting it and a second restart
+/// on the way cost is all in the outage that was seen, and so in the pause.
+fn faults(track: &Track) -> Vec<Fault> {
+    let Some((first, last)) = track.rows.first().zip(track.rows.last()) else { return Vec::new() };
+    let inside = track.failures.iter().filter(|f| **f > first.at && **f < last.at);
     let fault = |f: &i64| Fault {
         at: Millis((*f - first.at) as u64),
-        lasts: Some(lasts),
+        lasts: Some(Millis::secs(1)),
         job: None,
         kind: FaultKind::TaskManagerLoss(1),
     };

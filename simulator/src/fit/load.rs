@@ -39,7 +39,20 @@ pub fn arrivals(track: &Track) -> Arrivals {
     Arrivals { points: points.collect(), guessed }
 }
 
-/// Between two rows of one attempt. Where the true lag is not known, what is read counts.
+/// Busier than this, a vertex holds up what arrives, or works off what it held up.
+const HELD_UP: f64 = 0.95;
+
+/// Whether the busiest subtask of any vertex is always busy between two rows.
+fn held_up(track: &Track, i: usize, secs: f64) -> bool {
+    (0..track.vertices).any(|v| {
+        let (a, b) = (track.of(i - 1, v), track.of(i, v));
+        let share = |a: Option<f64>, b: Option<f64>, n: u32| Some((b? - a?) / 1e3 / secs / f64::from(n.max(1)));
+        let busiest = share(a.busiest, b.busiest, 1).or_else(|| share(a.busy, b.busy, b.parallelism));
+        busiest.is_some_and(|share| share > HELD_UP)
+    })
+}
+
+/// Between two rows of one attempt: what is read, while nothing holds it up.
 fn counted(track: &Track, i: usize) -> Option<f64> {
     let (a, b) = (&track.rows[i - 1], &track.rows[i]);
     if a.since != b.since || !b.runs {
@@ -50,7 +63,7 @@ fn counted(track: &Track, i: usize) -> Option<f64> {
         track.sources().into_iter().map(|s| Some(track.of(i, s).records? - track.of(i - 1, s).records?)).sum();
     // A catch-up is no arrival.
     let settled = b.since.is_none_or(|s| b.at - s >= DISTURBED);
-    read.filter(|r| *r >= 0.0 && settled).map(|r| r / secs)
+    read.filter(|r| *r >= 0.0 && settled && !held_up(track, i, secs)).map(|r| r / secs)
 }
 
 fn gauged(track: &Track, i: usize) -> Option<f64> {

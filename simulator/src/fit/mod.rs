@@ -91,14 +91,42 @@ fn checkpoints(track: &Track) -> Checkpoints {
 }
 
 /// A line through duration over bytes. Where the bytes hardly differ, or hardly matter, only the fixed part is seen.
+///
+/// Barriers take their time, too, more of it the fuller the buffers, and nothing tells how much: it only ever adds. So the
+/// slow ones are left out, and the intervals leave room for it.
 fn cost(all: &[(f64, f64, f64)]) -> (Option<Estimate>, Option<Estimate>) {
-    let rows: Vec<([f64; 2], f64, f64)> = all.iter().map(|c| ([1.0, c.1], c.0, 1.0)).collect();
-    let line = if rows.len() > 5 { least_squares(&rows) } else { None };
-    if let Some([(base, eb), (slope, es)]) = line.filter(|l| l[1].0 > 2.0 * l[1].1 && l[0].0 >= 0.0) {
+    let mut rows: Vec<([f64; 2], f64, f64)> = all.iter().map(|c| ([1.0, c.1], c.0, 1.0)).collect();
+    for _ in 0..ROUNDS {
+        let Some([(base, _), (slope, _)]) = line(&rows) else { break };
+        let late = |r: &([f64; 2], f64, f64)| r.1 - base - slope * r.0[1];
+        let mut missed: Vec<f64> = rows.iter().map(|r| late(r).abs()).collect();
+        let usual = stat::middle(&mut missed).unwrap_or(0.0);
+        rows.retain(|r| late(r) <= 4.0 * usual + 1e-3);
+    }
+    if let Some([(base, eb), (slope, es)]) = line(&rows).filter(|l| l[1].0 > 2.0 * l[1].1 && l[0].0 >= 0.0) {
         let upload = Estimate::about(1.0 / slope, es / (slope * slope), rows.len());
-        return (Some(Estimate::about(base, eb, rows.len()).positive()), Some(upload));
+        let most = all.iter().map(|c| c.1).fold(0.0, f64::max);
+        // Before a large one barriers may have travelled as long again as the fixed part takes.
+        let large = all.iter().filter(|c| c.1 > most / 2.0 && c.0 > 3.0 * base);
+        let fastest = large.map(|c| c.1 / (c.0 - 2.0 * base)).fold(upload.high, f64::max);
+        let base = Estimate::about(base, eb, rows.len()).positive();
+        // None took less than its fixed part.
+        let least = all.iter().map(|c| c.0).fold(f64::INFINITY, f64::min).max(base.value);
+        let quickest = all.iter().map(|c| c.0 - c.1 * slope).fold(base.low, f64::min).max(0.0);
+        let base = Estimate { low: quickest, high: least, ..base };
+        return (Some(base), Some(Estimate { high: fastest, ..upload }));
     }
     let seconds: Vec<f64> = all.iter().map(|c| c.0).collect();
     let negligible = all.iter().all(|c| c.1 < 1e6);
     (median(&seconds).filter(|_| negligible), None)
+}
+
+/// Slow checkpoints are left out so often.
+const ROUNDS: usize = 3;
+
+fn line(rows: &[([f64; 2], f64, f64)]) -> Option<[(f64, f64); 2]> {
+    // Bytes are large: in megabytes the two columns are of one size.
+    let small: Vec<([f64; 2], f64, f64)> = rows.iter().map(|(x, y, w)| ([x[0], x[1] / 1e6], *y, *w)).collect();
+    let found = if rows.len() > 5 { least_squares(&small) } else { None };
+    found.map(|[base, slope]| [base, (slope.0 / 1e6, slope.1 / 1e6)])
 }

@@ -105,14 +105,18 @@ fn job(fitted: &Fitted, remarks: &mut Vec<Remark>) -> Job {
         edges,
         load,
         checkpoints: checkpoints(fitted, remarks),
-        restart: Restart::Exponential {
-            initial: Millis::secs(1),
-            max: Millis::minutes(1),
-            multiplier: 1.5,
-            reset: Millis::hours(1),
-        },
+        restart: restart(track.context.cluster.version),
         labels: track.context.labels.clone(),
     }
+}
+
+/// Flink's defaults: before 2.0 a fixed delay of a second, for ever; from then on one that grows.
+fn restart(version: Option<[u32; 2]>) -> Restart {
+    let second = Millis::secs(1);
+    if version.is_none_or(|v| v[0] < 2) {
+        return Restart::Fixed { delay: second, attempts: i32::MAX as u32 };
+    }
+    Restart::Exponential { initial: second, max: Millis::minutes(1), multiplier: 1.5, reset: Millis::hours(1) }
 }
 
 /// Records/s per subtask that it was seen to carry at least.

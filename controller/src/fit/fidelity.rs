@@ -1,5 +1,6 @@
 //! `weirkeeper fidelity`: every run of a folder simulated from every other run of the same job.
 
+use super::table::{Cell, Page, page};
 use crate::args::{FidelityArgs, ImportCsvArgs};
 use crate::cli::print;
 use crate::exit::{NO, OK, Stop};
@@ -15,8 +16,6 @@ use weirkeeper_simulator::fit::{Fitted, fit, meter, stat};
 use weirkeeper_simulator::scenario::Mechanism;
 use weirkeeper_simulator::scenario::trace::{How, read};
 use weirkeeper_simulator::score::Scores;
-
-use super::table::{Cell, Page, page};
 
 /// One run that was read.
 struct Run {
@@ -35,16 +34,25 @@ pub fn run(args: &FidelityArgs) -> Result<u8, Stop> {
         }
     }
     if pages.is_empty() {
-        let message = format!("{}: there is no job with two runs: give a folder of JOB/RUN/*.csv.xz", args.dir.display());
+        let message =
+            format!("{}: there is no job with two runs: give a folder of JOB/RUN/*.csv.xz", args.dir.display());
         return Err(Stop { code: NO, ..Stop::cannot(message) });
     }
     let text = page(&pages);
     match &args.output {
         None => print(&text),
-        Some(path) => std::fs::write(path, text)
+        Some(path) => std::fs::write(path, text + &by_hand(path))
             .map(|()| OK)
             .map_err(|e| Stop::cannot(format!("{}: it cannot be written: {e}", path.display()))),
     }
+}
+
+/// What a person wrote below the tables stays.
+const BY_HAND: &str = "\n<!-- From here on by hand: kept when the page is made anew. -->\n";
+
+fn by_hand(path: &Path) -> String {
+    let before = std::fs::read_to_string(path).unwrap_or_default();
+    before.split_once(BY_HAND).map(|(_, kept)| format!("{BY_HAND}{kept}")).unwrap_or_default()
 }
 
 fn folders(dir: &Path) -> Result<Vec<PathBuf>, Stop> {
@@ -85,7 +93,8 @@ fn one(mapping: &Path, folder: &Path) -> Result<Run, Stop> {
 
 /// The settings under which the runs of that name were made.
 fn who(name: &str) -> Option<Who> {
-    let options = |all: &[(&str, &str)]| all.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Options>();
+    let options =
+        |all: &[(&str, &str)]| all.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Options>();
     if name.starts_with("static") {
         return Some(Who { controller: "static", options: Options::new(), mechanism: Mechanism::Redeploy });
     }

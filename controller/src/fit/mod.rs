@@ -5,7 +5,7 @@ mod table;
 
 use crate::args::{FitArgs, Global};
 use crate::cli::print;
-use crate::exit::{OK, Stop};
+use crate::exit::Stop;
 use crate::recording_file::{bad, open};
 use crate::scenario::write;
 use std::fmt::Write;
@@ -17,7 +17,10 @@ pub fn run(_global: &Global, args: &FitArgs) -> Result<u8, Stop> {
     let (mut rows, _) = open(&args.file)?;
     let fitted = fit(&mut rows).map_err(|e| bad(&args.file, &e))?;
     if fitted.track.rows.is_empty() {
-        return Err(Stop::no(format!("{}: the recording holds no row: nothing can be learned of it", args.file.display())));
+        return Err(Stop::no(format!(
+            "{}: the recording holds no row: nothing can be learned of it",
+            args.file.display()
+        )));
     }
     let made = scenario(&fitted);
     let trace = trace_beside(&args.output);
@@ -25,7 +28,6 @@ pub fn run(_global: &Global, args: &FitArgs) -> Result<u8, Stop> {
     let name = trace.file_name().map(PathBuf::from).unwrap_or_default();
     save(&args.output, &write::text(&made.scenario, &made.remarks, &name))?;
     print(&told(&made, &args.output, &trace))
-        .map(|_| OK)
 }
 
 /// `jobs/orders.yaml`: `jobs/orders.load.csv`.

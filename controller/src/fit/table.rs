@@ -126,7 +126,8 @@ fn recovery(out: &mut String, p: &Page) {
     for c in &p.cells {
         let pairs: Vec<_> = of_faults(&c.real).into_iter().zip(of_faults(&c.simulated)).collect();
         let shown: Vec<String> = pairs.iter().map(|(a, b)| format!("{}/{}", show(*a), show(*b))).collect();
-        let own: Vec<f64> = pairs.iter().filter_map(|(a, b)| Some((b.as_ref()? / a.filter(|a| *a > 0.0)? - 1.0).abs())).collect();
+        let own: Vec<f64> =
+            pairs.iter().filter_map(|(a, b)| Some((b.as_ref()? / a.filter(|a| *a > 0.0)? - 1.0).abs())).collect();
         errors.extend(own.iter().copied());
         let _ = writeln!(out, "- {} from {}: {}; median error {}", c.run, c.fitted_on, shown.join(", "), percent(own));
     }

@@ -38,7 +38,9 @@ fn row(out: &mut String, at: Millis, rate: f64) {
 }
 
 fn head(out: &mut String, s: &Scenario, remarks: &[Remark]) {
-    out.push_str("# Made by `weirkeeper fit`. Each value with the interval in which the true one lies with about 95 %.\n#\n");
+    out.push_str(
+        "# Made by `weirkeeper fit`. Each value with the interval in which the true one lies with about 95 %.\n#\n",
+    );
     for r in remarks {
         let _ = writeln!(out, "# {}", remark(r));
     }

@@ -172,7 +172,14 @@ fn gauged(track: &Track, v: usize, source: bool) -> Vec<Stretch> {
             let (rate, busy) = (sums.0 / sums.2, sums.1 / sums.2);
             if busy >= LEAST_BUSY && rate > 0.0 {
                 let secs = ms as f64 / 1_000.0;
-                stretches.push(Stretch { parallelism: f.parallelism, secs, rate, busy, uneven: None, selectivity: None });
+                stretches.push(Stretch {
+                    parallelism: f.parallelism,
+                    secs,
+                    rate,
+                    busy,
+                    uneven: None,
+                    selectivity: None,
+                });
             }
             from = None;
         }

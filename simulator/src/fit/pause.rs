@@ -46,7 +46,8 @@ pub fn pauses(track: &Track) -> Pauses {
     let replay = replay(track);
     let savepoint = mechanism == Some(Mechanism::Redeploy);
     let quiet = |c: &&Change| c.rescale && !near_failure(track, track.rows[c.rows.1].at);
-    let rescales: Vec<f64> = changes.iter().filter(quiet).filter_map(|c| behind(track, track.rows[c.rows.0].at)).collect();
+    let rescales: Vec<f64> =
+        changes.iter().filter(quiet).filter_map(|c| behind(track, track.rows[c.rows.0].at)).collect();
     let outages: Vec<f64> = track.failures.iter().filter_map(|at| behind(track, *at)).collect();
     let rescale = median(&rescales).filter(|e| e.of > 2).map(|e| e.less(if savepoint { 0.0 } else { replay }));
     let outage = median(&outages).filter(|e| e.of > 2);
@@ -101,7 +102,8 @@ fn exact(track: &Track, changes: &[Change]) -> Pauses {
         let first_down = track.rows[c.rows.0 + 1..c.rows.1].iter().map(|r| r.at).next().unwrap_or(since).min(since);
         Some(((since - first_down) as f64 / 1e3, (since - last.at + 1_000) as f64 / 1e3))
     };
-    let rescales: Vec<(f64, f64)> = changes.iter().filter(|c| c.rescale && c.failure.is_none()).filter_map(span).collect();
+    let rescales: Vec<(f64, f64)> =
+        changes.iter().filter(|c| c.rescale && c.failure.is_none()).filter_map(span).collect();
     let failed = |c: &Change| Some((track.rows[c.rows.1].since? - c.failure?) as f64 / 1e3 - BACKOFF);
     let lone = |c: &&Change| !c.rescale && c.failure.is_some();
     let restarts: Vec<f64> = changes.iter().filter(lone).filter_map(failed).map(|s| s.max(0.0)).collect();
@@ -109,7 +111,8 @@ fn exact(track: &Track, changes: &[Change]) -> Pauses {
     let outages: Vec<f64> = changes.iter().filter(lone).filter_map(whole).collect();
     let least = |all: &[f64]| all.iter().copied().fold(f64::INFINITY, f64::min);
     // Back-off grows from failure to failure: the shortest had the least of it.
-    let restart = median(&restarts).map(|e| Estimate { value: least(&restarts), low: 0.0_f64.max(least(&restarts) - 0.5), ..e });
+    let restart =
+        median(&restarts).map(|e| Estimate { value: least(&restarts), low: 0.0_f64.max(least(&restarts) - 0.5), ..e });
     Pauses { mechanism: None, rescale: bounded(&rescales), restart, outage: median(&outages) }
 }
 

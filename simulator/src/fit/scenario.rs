@@ -191,7 +191,11 @@ fn vertex(
         slot_group: if told.slot_group.is_empty() { "default".into() } else { told.slot_group.as_str().into() },
         partitions: told.partitions.filter(|_| fitted.track.sources().contains(&v)),
         capacity: Capacity { lambda, sigma, kappa, points: Vec::new() },
-        selectivity: if fitted.track.sources().contains(&v) && learned.selectivity.is_none() { 1.0 } else { selectivity },
+        selectivity: if fitted.track.sources().contains(&v) && learned.selectivity.is_none() {
+            1.0
+        } else {
+            selectivity
+        },
         emits_every: None,
         skew,
         state: if v + 1 == fitted.vertices.len() { fitted.checkpoints.state.map_or(0.0, |s| s.value) } else { 0.0 },
@@ -205,7 +209,8 @@ fn checkpoints(fitted: &Fitted, remarks: &mut Vec<Remark>) -> scenario::Checkpoi
     let learned = &fitted.checkpoints;
     let told = fitted.track.context.checkpoints.clone().unwrap_or_default();
     let unknown = "the checkpoints of the recording do not tell: default";
-    let base = note(remarks, "checkpoints: base", "s", learned.base, 0.5, ("duration of one that writes nothing", unknown));
+    let base =
+        note(remarks, "checkpoints: base", "s", learned.base, 0.5, ("duration of one that writes nothing", unknown));
     let line = ("duration over bytes written", unknown);
     let upload = note(remarks, "checkpoints: upload", "bytes/s", learned.upload, 100e6, line);
     let state = ("size of the checkpoints, all of it given to the last vertex", "sizes are not known: none");
@@ -232,7 +237,14 @@ fn cluster(fitted: &Fitted, remarks: &mut Vec<Remark>) -> Cluster {
     let rescale = note(remarks, "rescalePause", "s", fitted.pauses.rescale, default, rescale);
     let restart = ("failures of the recording, less a back-off of 1 s", "no failure was seen by itself: default");
     let restart = note(remarks, "restartPause", "s", fitted.pauses.restart, 5.0, restart);
-    note(remarks, "outage", "s", fitted.pauses.outage, 0.0, ("from a failure until it works again", "no failure was seen"));
+    note(
+        remarks,
+        "outage",
+        "s",
+        fitted.pauses.outage,
+        0.0,
+        ("from a failure until it works again", "no failure was seen"),
+    );
     let per = context.slots.as_ref().and_then(|s| s.per_taskmanager).unwrap_or(1).max(1);
     let wanted = fitted.track.rows.first().map_or(1, |r| r.size).max(1);
     let most = context.slots.as_ref().and_then(|s| s.max).map(|m| (m / per).max(1));

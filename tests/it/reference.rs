@@ -10,7 +10,7 @@ const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference.md");
 const HEAD: &str = "# Command line\n\nWritten by the program itself: `WEIRKEEPER_BLESS=1 cargo test -p weirkeeper-tests \
                     --test it reference` brings it up to date.\n";
 
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 24] = [
     &[],
     &["demo"],
     &["simulate"],
@@ -19,6 +19,8 @@ const COMMANDS: [&[&str]; 22] = [
     &["recommend"],
     &["record"],
     &["replay"],
+    &["fit"],
+    &["fidelity"],
     &["import"],
     &["import", "csv"],
     &["check"],

@@ -191,11 +191,7 @@ fn vertex(
         slot_group: if told.slot_group.is_empty() { "default".into() } else { told.slot_group.as_str().into() },
         partitions: told.partitions.filter(|_| fitted.track.sources().contains(&v)),
         capacity: Capacity { lambda, sigma, kappa, points: Vec::new() },
-        selectivity: if fitted.track.sources().contains(&v) && learned.selectivity.is_none() {
-            1.0
-        } else {
-            selectivity
-        },
+        selectivity,
         emits_every: None,
         skew,
         state: if v + 1 == fitted.vertices.len() { fitted.checkpoints.state.map_or(0.0, |s| s.value) } else { 0.0 },

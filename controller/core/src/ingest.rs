@@ -46,7 +46,7 @@ pub(crate) fn observed(
     job.view.windows.push(at, &observation.samples);
     job.view.seen_at = Some(at);
     job.memory.seen = at;
-    learn::checkpoints(&mut job.memory, observation.checkpoints.as_ref());
+    learn::checkpoints(&job.view, &mut job.memory, observation.checkpoints.as_ref());
     if let (Some(policy), true) = (policy, observation.running_since.is_some()) {
         let from = from(&job.view, policy, at);
         job.view.follow(&observation.graph, from);

@@ -237,3 +237,22 @@ fn what_an_unplanned_restart_takes_is_measured() {
     rig.run_until(3_600);
     assert_eq!(unplanned(&rig), Some(Millis::secs(40 + 105)));
 }
+
+#[test]
+fn a_checkpoint_that_waits_in_full_buffers_does_not_tell_how_fast_is_uploaded() {
+    let mut rig = Rig::simple(1, 300.0);
+    rig.config.dry_run = true;
+    rig.run_until(300);
+    rig.arriving = 1_000.0;
+    rig.run_until(360);
+    let checkpoints = rig.observation.checkpoints.as_mut().unwrap();
+    (checkpoints.full_size, checkpoints.written) = (Some(200_000_000), Some(200_000_000));
+    checkpoints.last_duration = Some(Millis::secs(100));
+    rig.state.jobs.get_mut(&key()).unwrap().memory.upload_rate = None;
+    rig.run_until(420);
+    let rate = |rig: &Rig| rig.state.jobs[&key()].memory.upload_rate;
+    assert_eq!(rate(&rig), None, "the source is held back half of the time");
+    (rig.arriving, rig.backlog) = (100.0, 0.0);
+    rig.run_until(480);
+    assert_eq!(rate(&rig), Some(2e6));
+}

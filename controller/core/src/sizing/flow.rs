@@ -25,7 +25,7 @@ const MOST: f64 = 1e9;
 /// A vertex this busy may be swallowing less than it is sent.
 pub const SATURATED: f64 = 0.9;
 /// An upstream this backpressured has full buffers: what is sent is what is received.
-const FULL: f64 = 0.1;
+pub const FULL: f64 = 0.1;
 
 /// What a vertex works on: what a source sends, what another receives.
 pub fn work(graph: &JobGraph, v: usize, slice: &Slice) -> Option<f64> {

@@ -569,8 +569,10 @@ pub struct ServeArgs {
 
 /// Options of `fit`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Exit codes: 0 written; 1 the recording is damaged or holds nothing; 2 a file could not be read or written.\n\
-                        What the recording does not tell is a default, and is said to be one.")]
+#[command(
+    after_help = "Exit codes: 0 written; 1 the recording is damaged or holds nothing; 2 a file could not be read or written.\n\
+                        What the recording does not tell is a default, and is said to be one."
+)]
 pub struct FitArgs {
     /// The recording
     #[arg(value_name = "FILE")]

@@ -4,7 +4,8 @@ use crate::args::{Cli, Command, Global, ImportCommand, SchemaKind};
 use crate::exit::{CANNOT, OK, Stop};
 use crate::settings::Level;
 use crate::{
-    client, cmd_check, cmd_schema, cmd_test, demo, fit, import, logging, recommend, record, replay, run, serve, simulate,
+    client, cmd_check, cmd_schema, cmd_test, demo, fit, import, logging, recommend, record, replay, run, serve,
+    simulate,
 };
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;

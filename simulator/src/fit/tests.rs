@@ -35,6 +35,7 @@ fn vertex(name: &str, lambda: f64, sigma: f64, kappa: f64, skew: f64) -> Vertex 
     }
 }
 
+#[allow(clippy::too_many_lines, reason = "a scenario in full")]
 fn known() -> Scenario {
     let source = vertex("Source: a", 2_000.0, 0.0, 0.0, 0.0);
     let sink = vertex("Sink: b", 900.0, 0.0, 0.0, 0.0);

@@ -1,6 +1,7 @@
 //! Where a cluster's REST API is: the URL without its credentials, with the path prefix a proxy may want.
 
 use super::error::FlinkError;
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
 /// Flink (its netty HTTP decoder) refuses a longer request line, with a 404 of all things.
@@ -74,23 +75,7 @@ fn take_user(url: &mut Url) -> Option<(String, String)> {
 
 /// Percent-decoding of user information.
 fn decoded(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let bytes = text.as_bytes();
-    let mut i = 0;
-    while i < bytes.len() {
-        let hex = (bytes[i] == b'%').then(|| text.get(i + 1..i + 3)).flatten();
-        match hex.and_then(|h| u8::from_str_radix(h, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                i += 3;
-            }
-            None => {
-                out.push(bytes[i]);
-                i += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 impl std::fmt::Debug for Endpoint {

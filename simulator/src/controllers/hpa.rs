@@ -3,7 +3,7 @@
 
 use super::horizontal::{Horizontal, Rules, wanted};
 use super::options::{Options, count, duration, number};
-use super::reading::{Activities, Meter, runs, uniform};
+use super::reading::{Activities, Meter, rescales, runs, uniform};
 use crate::controller::{Command, Controller};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -109,14 +109,6 @@ impl Controller for Hpa {
     }
 
     fn look(&mut self, at: Timestamp, events: &[Event]) -> Vec<Command> {
-        let mut commands = Vec::new();
-        for event in events {
-            let Event::Observed(o) = event else { continue };
-            let target = self.jobs.entry(o.job.clone()).or_default().look(at, o, self.target, &self.rules);
-            if !target.is_empty() {
-                commands.push(Command::Rescale { job: o.job.clone(), target });
-            }
-        }
-        commands
+        rescales(events, |o| self.jobs.entry(o.job.clone()).or_default().look(at, o, self.target, &self.rules))
     }
 }

@@ -7,7 +7,7 @@
 use super::horizontal::{Horizontal, Rules, wanted};
 use super::hpa::{SYNC, replicas, set_rule};
 use super::options::{Options, duration, number};
-use super::reading::{Meter, ceiling, lag_records, runs, sources, uniform};
+use super::reading::{Meter, ceiling, lag_records, rescales, runs, sources, uniform};
 use crate::controller::{Command, Controller};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -128,14 +128,6 @@ impl Controller for Keda {
     }
 
     fn look(&mut self, at: Timestamp, events: &[Event]) -> Vec<Command> {
-        let mut commands = Vec::new();
-        for event in events {
-            let Event::Observed(o) = event else { continue };
-            let target = self.jobs.entry(o.job.clone()).or_default().look(at, o, &self.settings);
-            if !target.is_empty() {
-                commands.push(Command::Rescale { job: o.job.clone(), target });
-            }
-        }
-        commands
+        rescales(events, |o| self.jobs.entry(o.job.clone()).or_default().look(at, o, &self.settings))
     }
 }

@@ -1,7 +1,9 @@
 //! What the controllers to compare read of an observation: as metrics servers, brokers and Flink's REST give it.
 
+use crate::controller::Command;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use weirkeeper_core::event::Event;
 use weirkeeper_core::job::JobGraph;
 use weirkeeper_core::observation::{JobStatus, Observation};
 use weirkeeper_core::series::{Agg, name};
@@ -43,6 +45,16 @@ pub fn ceiling(graph: &JobGraph, vertex: usize) -> u32 {
     let v = &graph.vertices[vertex];
     let partitions = v.partitions.filter(|_| graph.is_source(vertex));
     v.max_parallelism.map_or(u32::MAX, |p| p.0).min(partitions.unwrap_or(u32::MAX)).max(1)
+}
+
+/// A rescale for every job observed whose target is not empty.
+pub fn rescales(events: &[Event], mut target: impl FnMut(&Observation) -> BTreeMap<Arc<str>, u32>) -> Vec<Command> {
+    let observed = events.iter().filter_map(|event| match event {
+        Event::Observed(o) => Some(o),
+        _ => None,
+    });
+    let command = observed.map(|o| (&o.job, target(o))).filter(|(_, target)| !target.is_empty());
+    command.map(|(job, target)| Command::Rescale { job: job.clone(), target }).collect()
 }
 
 /// The same parallelism for every vertex, as far as each can use it; by vertex id, only what changes.

@@ -1,5 +1,6 @@
 //! A request taken apart.
 
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 /// The longest first line of a request that Flink reads; a longer one is taken for a file that is not there.
@@ -60,23 +61,7 @@ fn pair(text: &str) -> (String, String) {
 
 /// Percent-decodes; what is no code stays as it is.
 fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut i = 0;
-    while i < bytes.len() {
-        let code = (bytes[i] == b'%').then(|| text.get(i + 1..i + 3)).flatten();
-        match code.and_then(|c| u8::from_str_radix(c, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                i += 3;
-            }
-            None => {
-                out.push(bytes[i]);
-                i += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

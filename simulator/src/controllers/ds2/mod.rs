@@ -6,7 +6,7 @@
 pub mod model;
 
 use super::options::{Options, count, duration, number};
-use super::reading::{Activities, Meter, ceiling, runs, sources};
+use super::reading::{Activities, Meter, ceiling, rescales, runs, sources};
 use crate::controller::{Command, Controller};
 use model::{Operator, optimal, whole};
 use std::collections::BTreeMap;
@@ -140,14 +140,6 @@ impl Controller for Ds2 {
     }
 
     fn look(&mut self, at: Timestamp, events: &[Event]) -> Vec<Command> {
-        let mut commands = Vec::new();
-        for event in events {
-            let Event::Observed(o) = event else { continue };
-            let target = self.jobs.entry(o.job.clone()).or_default().look(at, o, &self.settings);
-            if !target.is_empty() {
-                commands.push(Command::Rescale { job: o.job.clone(), target });
-            }
-        }
-        commands
+        rescales(events, |o| self.jobs.entry(o.job.clone()).or_default().look(at, o, &self.settings))
     }
 }

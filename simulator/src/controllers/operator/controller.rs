@@ -10,7 +10,7 @@ use super::vertex::{Change, Past, Vertex};
 use super::window::{Phase, Window};
 use super::{memory, rates};
 use crate::controller::{Command, Controller};
-use crate::controllers::reading::{largest, of_vertex, runs};
+use crate::controllers::reading::{largest, of_vertex, rescales, runs};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use weirkeeper_core::event::Event;
@@ -277,15 +277,7 @@ impl Controller for Operator {
     }
 
     fn look(&mut self, at: Timestamp, events: &[Event]) -> Vec<Command> {
-        let mut commands = Vec::new();
-        for event in events {
-            let Event::Observed(o) = event else { continue };
-            let target = self.jobs.entry(o.job.clone()).or_default().look(at, o, &self.options);
-            if !target.is_empty() {
-                commands.push(Command::Rescale { job: o.job.clone(), target });
-            }
-        }
-        commands
+        rescales(events, |o| self.jobs.entry(o.job.clone()).or_default().look(at, o, &self.options))
     }
 
     /// Samples are kept in its state store too.
